@@ -1,0 +1,95 @@
+"""What an operation is: one function under its boto3 name, and what it is called with.
+
+An operation takes the parsed request (wire names, as boto3 would pass them) and a RequestContext, and
+returns the response as a mapping of wire names. It may be `def` (short, runs where it is called) or
+`async def` (streams, waits). A streaming response blob is bytes, an async iterator of bytes or a FileRange;
+an event stream is an async iterator of one-entry mappings {event name: members}.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Generic, Literal, Protocol, TypeVar
+
+PrincipalType = Literal["Account", "User", "AssumedRole", "AWSService"]
+OPERATION_ATTRIBUTE = "__outcrop_operation__"
+PlatformT = TypeVar("PlatformT")
+FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who makes a call. `arn` is the account root, a user, or a role session."""
+
+    type: PrincipalType
+    arn: str
+    account_id: str
+    access_key_id: str = ""
+
+    @property
+    def is_root(self) -> bool:
+        """Whether this is the account's root identity."""
+        return self.type == "Account"
+
+
+class Invoke(Protocol):
+    """Calls an operation of any service in process, authorised and recorded like a request."""
+
+    async def __call__(
+        self,
+        service: str,
+        operation: str,
+        request: Mapping[str, Any],
+        *,
+        principal: Principal,
+        region: str,
+    ) -> dict[str, Any]:
+        """Return the operation's response; raises the ServiceError it raised.
+
+        Args:
+            service: botocore's service name, such as "s3".
+            operation: AWS's operation name, such as "GetObject".
+            request: wire names, as boto3 would be given them.
+        """
+
+
+@dataclass(slots=True)
+class RequestContext(Generic[PlatformT]):
+    """What an operation knows about its call besides the request.
+
+    Attributes:
+        platform: the product's services (database, object store, …), typed by the caller.
+        headers: lower-case request headers; empty for in-process calls.
+        response_headers: extra headers an operation wants on its response.
+    """
+
+    platform: PlatformT
+    invoke: Invoke
+    principal: Principal
+    service: str
+    operation: str
+    request_id: str
+    account_id: str
+    region: str
+    received_at: datetime
+    scheme: str = "http"
+    host: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    response_headers: list[tuple[str, str]] = field(default_factory=list)
+
+
+OperationFunction = Callable[[Mapping[str, Any], RequestContext[Any]], Any | Awaitable[Any]]
+
+
+def operation(name: str) -> Callable[[FunctionT], FunctionT]:
+    """Mark a function as the implementation of "service:OperationName".
+
+    The service is botocore's name: "bedrock:StopModelCustomizationJob". Only a mark is set; the composition
+    root collects the marked functions.
+    """
+
+    def mark(function: FunctionT) -> FunctionT:
+        setattr(function, OPERATION_ATTRIBUTE, name)
+        return function
+
+    return mark

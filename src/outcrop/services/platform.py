@@ -1,0 +1,87 @@
+"""What every operation can reach: the product's parts, composed once at start."""
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from outcrop.aws.http import FileRange
+from outcrop.aws.operation import Invoke, Principal, RequestContext
+from outcrop.config import Settings
+from outcrop.core.clock import Clock
+from outcrop.inference.pool import EnginePool
+from outcrop.storage.base_models import BaseModelStore
+from outcrop.storage.database.engine import Database
+from outcrop.storage.durable import Durable
+from outcrop.storage.home import Home
+from outcrop.storage.objects import ObjectStore
+from outcrop.training.supervisor import Supervisor
+
+_PIECE_BYTES = 1 << 20
+
+
+@dataclass(slots=True)
+class Platform:
+    """The parts an operation or a durable workflow works with.
+
+    Attributes:
+        token_key: signs pagination tokens; secret.
+        invoke: in-process calls of other services' operations, for code on the event loop.
+        loop: the server's event loop; set when the server starts.
+    """
+
+    settings: Settings
+    clock: Clock
+    home: Home
+    account_id: str
+    database: Database
+    objects: ObjectStore
+    durable: Durable
+    base_models: BaseModelStore
+    engines: EnginePool
+    supervisor: Supervisor
+    token_key: bytes = field(repr=False)
+    invoke: Invoke
+    loop: asyncio.AbstractEventLoop | None = None
+
+    def invoke_blocking(
+        self,
+        service: str,
+        operation: str,
+        request: Mapping[str, Any],
+        *,
+        principal: Principal,
+        region: str,
+    ) -> dict[str, Any]:
+        """Call an operation from a thread that is not the event loop's (a durable workflow's step).
+
+        Raises:
+            ServiceError: what the operation raised.
+        """
+        return self.on_loop(
+            self.invoke(service, operation, request, principal=principal, region=region)
+        )
+
+    def on_loop(self, work: Any) -> Any:  # any awaitable, and its result
+        """Run a coroutine on the server's event loop and wait for it, from another thread."""
+        assert self.loop is not None, "the server has not started"
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result()
+
+    def read_blocking(self, body: Any) -> Iterator[bytes]:  # bytes, FileRange or async iterator
+        """Yield a streamed response body in pieces of at most 1 MiB, from a workflow's thread."""
+        if isinstance(body, bytes):
+            yield body
+        elif isinstance(body, FileRange):
+            with body.path.open("rb") as file:
+                file.seek(body.offset_bytes)
+                left = body.length_bytes
+                while left and (piece := file.read(min(_PIECE_BYTES, left))):
+                    left -= len(piece)
+                    yield piece
+        else:
+            iterator = aiter(body)
+            while (piece := self.on_loop(anext(iterator, b""))):
+                yield piece
+
+
+Context = RequestContext[Platform]
