@@ -1,0 +1,8 @@
+"""Customization jobs and custom models."""
+
+revision = "0002"
+down_revision = "0001"
+
+
+def upgrade() -> None:
+    """Make the tables of model customization."""
