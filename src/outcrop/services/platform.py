@@ -1,7 +1,7 @@
 """What every operation can reach: the product's parts, composed once at start."""
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -80,8 +80,12 @@ class Platform:
                     yield piece
         else:
             iterator = aiter(body)
-            while (piece := self.on_loop(anext(iterator, b""))):
+            while piece := self.on_loop(_next_piece(iterator)):
                 yield piece
+
+
+async def _next_piece(iterator: AsyncIterator[bytes]) -> bytes:
+    return await anext(iterator, b"")
 
 
 Context = RequestContext[Platform]
