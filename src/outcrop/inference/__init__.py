@@ -1,0 +1,1 @@
+"""Text generation behind one interface: engines, the processes they run in, and vendors' request bodies."""
