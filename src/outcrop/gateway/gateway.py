@@ -1,0 +1,73 @@
+"""The gateway put together: what the composition root makes and the server serves."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from outcrop.aws.routing import Router
+from outcrop.aws.signatures.sigv4 import SigningKeys
+from outcrop.config import Settings
+from outcrop.core.clock import Clock, SystemClock
+from outcrop.gateway.asgi import AsgiApp
+from outcrop.gateway.invoke import InProcessInvoke
+from outcrop.gateway.operations import Operations
+from outcrop.gateway.parts import Parts
+from outcrop.identity.credentials import CredentialStore
+
+_DATABASE_SERVER_WRITERS = 16
+
+
+class Gateway:
+    """Everything between a request and its operation.
+
+    Args:
+        operations: from `collect_operations`.
+        credentials: whose keys sign requests.
+        platform: handed to operations as `context.platform`.
+        settings: of the server.
+        account_id: the one account.
+        services: further services to route, whose operations answer that they are not built.
+        clock: tells the time of every request.
+
+    Attributes:
+        asgi_app: for the web server.
+        invoke: for calls within this process.
+    """
+
+    def __init__(  # noqa: PLR0913  # the composition root names each of them
+        self,
+        operations: Operations,
+        credentials: CredentialStore,
+        platform: Any,  # the gateway hands it on and never looks inside
+        settings: Settings,
+        *,
+        account_id: str | None = None,
+        services: Sequence[str] = (),
+        clock: Clock | None = None,
+    ) -> None:
+        embedded = settings.database_url == "" or settings.database_url.startswith("sqlite")
+        self._writer = ThreadPoolExecutor(
+            1 if embedded else _DATABASE_SERVER_WRITERS, thread_name_prefix="writer"
+        )
+        self.invoke = InProcessInvoke()
+        names = {service for service, _ in operations} | set(services)
+        parts = Parts(
+            router=Router(sorted(names), hosts={"localhost", settings.host}),
+            operations=operations,
+            credentials=credentials,
+            signing_keys=SigningKeys(),
+            platform=platform,
+            clock=clock or SystemClock(),
+            writer=self._writer,
+            invoke=self.invoke,
+            account_id=account_id or settings.account_id,
+            region=settings.region,
+            reads_inline=embedded,
+            logs_requests=settings.log_level == "debug",
+        )
+        self.invoke.attach(parts)
+        self.asgi_app = AsgiApp(parts)
+
+    def close(self) -> None:
+        """Wait for the writer to finish what it has begun."""
+        self._writer.shutdown(wait=True)

@@ -1,0 +1,1 @@
+"""The steps of the chain, one file each; every step is a function of the call and the gateway."""

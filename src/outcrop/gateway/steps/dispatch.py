@@ -1,0 +1,44 @@
+"""Step 6: the one function that does the work, run where it disturbs nobody.
+
+Async operations run on the event loop. Plain functions that only read run there too on an embedded database, where
+they take microseconds. All others run in the writer's thread, so that no commit holds up the loop.
+"""
+
+import asyncio
+
+from outcrop.aws.operation import RequestContext
+from outcrop.gateway.call import Call
+from outcrop.gateway.parts import Parts
+
+
+async def dispatch(call: Call, gateway: Parts) -> None:
+    """Call the operation and keep its result."""
+    route = call.routed()
+    operation = call.operation
+    assert operation is not None
+    request = call.request
+    context = RequestContext(
+        platform=gateway.platform,
+        invoke=gateway.invoke,
+        principal=call.caller(),
+        service=route.service,
+        operation=route.operation,
+        request_id=call.request_id,
+        account_id=gateway.account_id,
+        region=call.region,
+        received_at=call.received_at,
+        scheme=request.scheme,
+        host=request.headers.get("host", ""),
+        headers=request.headers,
+        response_headers=call.response_headers,
+    )
+    if operation.is_async:
+        result = await operation.function(call.parameters, context)
+    elif operation.only_reads and gateway.reads_inline:
+        result = operation.function(call.parameters, context)
+    else:
+        loop = asyncio.get_running_loop()
+        result = await loop.run_in_executor(
+            gateway.writer, operation.function, call.parameters, context
+        )
+    call.result = result or {}

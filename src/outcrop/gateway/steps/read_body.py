@@ -1,0 +1,107 @@
+"""Reading and decoding request bodies: whole for most operations, as a stream for uploads."""
+
+from hashlib import sha256
+
+from outcrop.aws.errors import ServiceError
+from outcrop.aws.http import ByteStream
+from outcrop.aws.signatures import chunked, payloads
+from outcrop.aws.signatures.sigv4 import UNSIGNED_PAYLOAD, Claim
+from outcrop.gateway.call import Call
+from outcrop.gateway.connection import Connection, RequestTooLarge
+
+# The service models allow 25,000,000 bytes for an InvokeModel body, the largest that is read whole.
+MOST_BODY_BYTES = 25_000_000
+
+
+class MissingContentLength(ServiceError):
+    """A chunked upload does not say how long its content is."""
+
+    code = "MissingContentLength"
+    status = 411
+
+
+class InvalidRequest(ServiceError):
+    """The request's body cannot be read as its headers describe it."""
+
+    code = "InvalidRequest"
+    status = 400
+
+
+async def read_undeclared(call: Call, connection: Connection) -> str:
+    """Read the whole body of a request that declares no content hash, and return its hex SHA-256."""
+    body = call.request.body or await connection.read_all(MOST_BODY_BYTES)
+    call.request.body = body
+    return sha256(body).hexdigest()
+
+
+async def read_declared(
+    call: Call, connection: Connection, declared: str, claim: Claim, signing_key: bytes
+) -> None:
+    """Give the request its body, checked against what its verified signature declares.
+
+    Args:
+        call: the call; its signature is verified.
+        connection: where the body comes from.
+        declared: hex SHA-256, UNSIGNED-PAYLOAD or the name of a chunked form.
+        claim: the signature, which seeds those of the chunks.
+        signing_key: verifies the chunks.
+
+    Raises:
+        ServiceError: the body is too large or not what was declared.
+    """
+    route = call.routed()
+    if declared in chunked.FORMS:
+        stream: ByteStream = _chunked_body(call, connection, declared, claim, signing_key)
+    elif route.streams_request:
+        stream = _plain_body(connection, declared, route.protocol)
+    else:
+        body = call.request.body or await connection.read_all(MOST_BODY_BYTES)
+        if declared != UNSIGNED_PAYLOAD:
+            payloads.check_digest(sha256(body).hexdigest(), declared, route.protocol)
+        call.request.body = body
+        return
+    await _attach(call, stream)
+
+
+async def read_unsigned(call: Call, connection: Connection) -> None:
+    """Give the request its body as it comes; for credentials that do not cover the body."""
+    if call.routed().streams_request:
+        call.request.stream = payloads.PlainBody(connection.pieces(), connection.size_bytes)
+    else:
+        call.request.body = call.request.body or await connection.read_all(MOST_BODY_BYTES)
+
+
+def _plain_body(connection: Connection, declared: str, protocol: str) -> ByteStream:
+    size_bytes = 0 if connection.body_ended else connection.size_bytes
+    if declared == UNSIGNED_PAYLOAD:
+        return payloads.PlainBody(connection.pieces(), size_bytes)
+    return payloads.HashedBody(connection.pieces(), size_bytes, declared, protocol)
+
+
+def _chunked_body(
+    call: Call, connection: Connection, form: str, claim: Claim, signing_key: bytes
+) -> ByteStream:
+    headers = call.request.headers
+    length = headers.get("x-amz-decoded-content-length", "")
+    if not (length.isascii() and length.isdigit() and len(length) <= 15):
+        raise MissingContentLength("You must provide the x-amz-decoded-content-length HTTP header.")
+    announced = frozenset(
+        name.strip().lower() for name in headers.get("x-amz-trailer", "").split(",") if name.strip()
+    )
+    signer = None if form == chunked.UNSIGNED_TRAILER else chunked.ChunkSigner(signing_key, claim)
+    return chunked.ChunkedBody(
+        connection.pieces(),
+        int(length),
+        signer,
+        announced,
+        has_trailer=form != chunked.SIGNED,
+    )
+
+
+async def _attach(call: Call, stream: ByteStream) -> None:
+    if call.routed().streams_request:
+        call.request.stream = stream
+        return
+    if (stream.size_bytes or 0) > MOST_BODY_BYTES:
+        raise RequestTooLarge(f"The request body exceeds {MOST_BODY_BYTES:,} bytes.")
+    call.request.body = b"".join([piece async for piece in stream])

@@ -1,0 +1,14 @@
+"""Step 7: the result in the service's protocol."""
+
+from outcrop.aws import wire
+from outcrop.gateway.call import Call
+from outcrop.gateway.parts import Parts
+
+
+def serialize(call: Call, _gateway: Parts) -> None:
+    """Turn the result into an HTTP response, unless the caller is in this process and takes it as it is."""
+    if call.connection is None:
+        return
+    response = wire.serialize_response(call.routed(), call.result, call.request_id)
+    response.headers.extend(call.response_headers)
+    call.response = response

@@ -1,0 +1,121 @@
+"""The account's root key and Bedrock API key, made at first start and kept in one private file.
+
+`CredentialStore` answers whose key a request was signed with. Today there is one account with one root key;
+users and roles will add theirs behind the same questions.
+"""
+
+import base64
+import json
+import secrets
+import string
+from dataclasses import asdict, dataclass, field
+from hmac import compare_digest
+from hmac import digest as hmac_digest
+from pathlib import Path
+
+from outcrop.aws.operation import Principal
+from outcrop.core.errors import HomeError
+from outcrop.crypto.private_files import read_private, write_private
+
+_KEY_ID_ALPHABET = string.ascii_uppercase + "234567"
+_SECRET_ALPHABET = string.ascii_letters + string.digits
+
+
+@dataclass(frozen=True, slots=True)
+class RootKey:
+    """The account's own credentials; they may do everything.
+
+    Attributes:
+        account_id: twelve digits, fixed when the home is made.
+        access_key_id: AKIA and 16 characters.
+        secret_access_key: 40 characters; never shown by repr.
+        bedrock_api_key: long-term bearer token for bedrock* services; never shown by repr.
+    """
+
+    account_id: str
+    access_key_id: str
+    secret_access_key: str = field(repr=False)
+    bedrock_api_key: str = field(repr=False)
+
+    @property
+    def principal(self) -> Principal:
+        """The account's root identity."""
+        return Principal(
+            type="Account",
+            arn=f"arn:aws:iam::{self.account_id}:root",
+            account_id=self.account_id,
+            access_key_id=self.access_key_id,
+        )
+
+    def derive(self, purpose: str) -> bytes:
+        """Return 32 secret bytes for a purpose, the same at every start.
+
+        Args:
+            purpose: such as "pagination tokens"; each gives unrelated bytes.
+        """
+        return hmac_digest(self.secret_access_key.encode(), f"outcrop {purpose}".encode(), "sha256")
+
+
+def load_or_make_root_key(path: Path, account_id: str) -> RootKey:
+    """Return the root key kept at `path`, making it first where there is none.
+
+    Args:
+        path: the home's root-key.json, mode 0600.
+        account_id: used only when the key is made.
+
+    Raises:
+        HomeError: the file is readable by others or malformed, or the account id is not twelve digits.
+    """
+    if path.exists():
+        return _read(path)
+    if len(account_id) != 12 or not (account_id.isascii() and account_id.isdigit()):
+        raise HomeError(f"The account id must be twelve digits, not '{account_id}'.")
+    key = RootKey(
+        account_id=account_id,
+        access_key_id="AKIA" + _random(_KEY_ID_ALPHABET, 16),
+        secret_access_key=_random(_SECRET_ALPHABET, 40),
+        bedrock_api_key=_new_bedrock_api_key(account_id),
+    )
+    write_private(path, (json.dumps(asdict(key), indent=2) + "\n").encode())
+    return key
+
+
+def _read(path: Path) -> RootKey:
+    content = read_private(path)
+    try:
+        values = json.loads(content)
+        return RootKey(**{name: str(values[name]) for name in RootKey.__dataclass_fields__})
+    except (ValueError, KeyError, TypeError):
+        # The content is a secret, so the message does not quote it.
+        raise HomeError(f"{path} is not a root key; restore it from a backup.") from None
+
+
+def _random(alphabet: str, length: int) -> str:
+    return "".join(secrets.choice(alphabet) for _ in range(length))
+
+
+def _new_bedrock_api_key(account_id: str) -> str:
+    suffix = _random(string.ascii_lowercase + string.digits, 4)
+    text = f"BedrockAPIKey-{suffix}-at-{account_id}:{_random(_SECRET_ALPHABET, 40)}"
+    return "ABSK" + base64.b64encode(text.encode()).decode()
+
+
+class CredentialStore:
+    """Knows every key that may sign a request.
+
+    Args:
+        root_key: the account's own credentials.
+    """
+
+    def __init__(self, root_key: RootKey) -> None:
+        self._root_key = root_key
+        self._root = (root_key.secret_access_key, root_key.principal)
+
+    def secret_for(self, access_key_id: str) -> tuple[str, Principal] | None:
+        """Return the secret of a key and who it stands for, or None where the key is unknown."""
+        return self._root if access_key_id == self._root_key.access_key_id else None
+
+    def owner_of_api_key(self, api_key: str) -> Principal | None:
+        """Return who a long-term Bedrock API key stands for, or None where it is unknown."""
+        expected = self._root_key.bedrock_api_key.encode()
+        return self._root[1] if compare_digest(api_key.encode(), expected) else None
