@@ -89,6 +89,20 @@ class ServiceUnavailableException(ServiceError):
     status = 503
 
 
+class SerializationException(ServiceError):
+    """The request's body, headers or path do not have the form that the protocol asks for."""
+
+    code = "SerializationException"
+    status = 400
+
+
+class UnknownOperationException(ServiceError):
+    """No operation of the served services has this path, target or action."""
+
+    code = "UnknownOperationException"
+    status = 404
+
+
 class OperationNotBuilt(ServiceError):  # noqa: N818  # AWS names its errors without the suffix
     """The operation exists in AWS but not (yet) here: see docs/reference/operations.md."""
 

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
+from urllib.parse import parse_qsl
 
 
 class ByteStream(Protocol):
@@ -41,6 +42,42 @@ class HttpRequest:
     stream: ByteStream | None = None
     scheme: str = "http"
     client_ip: str = "127.0.0.1"
+    _query: dict[str, list[str]] | None = field(default=None, init=False, repr=False, compare=False)
+
+    @property
+    def query(self) -> dict[str, list[str]]:
+        """Decoded query parameters, values in order; parsed at the first use."""
+        if self._query is None:
+            query: dict[str, list[str]] = {}
+            if self.query_string:
+                for name, value in parse_qsl(self.query_string, keep_blank_values=True):
+                    query.setdefault(name, []).append(value)
+            self._query = query
+        return self._query
+
+
+class BufferedStream:
+    """A ByteStream over bytes that are already in memory."""
+
+    __slots__ = ("_content",)
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+
+    @property
+    def size_bytes(self) -> int | None:
+        """Length of the content."""
+        return len(self._content)
+
+    @property
+    def trailers(self) -> dict[str, str]:
+        """Nothing: only chunked uploads have trailers."""
+        return {}
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        """Yield the content as one piece."""
+        if self._content:
+            yield self._content
 
 
 @dataclass(frozen=True, slots=True)

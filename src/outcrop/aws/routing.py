@@ -1,0 +1,441 @@
+"""Which operation a request means, found from its path, headers and (for forms) its action.
+
+Tables are built per service when a request for it first arrives. Paths are matched on the raw path, segment by
+segment, and decoded afterwards: clients send ARNs as %3A and %2F inside one segment.
+
+The query protocol names its operation in the body: read the body first where `Router.needs_body` says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import lru_cache
+from ipaddress import ip_address
+from urllib.parse import parse_qsl, unquote
+
+from outcrop.aws import service_models
+from outcrop.aws.errors import ServiceError, UnknownOperationException
+from outcrop.aws.http import HttpRequest
+from outcrop.aws.service_models import Operation, Service, ServiceDescription
+
+_FORM = "application/x-www-form-urlencoded"
+_RPC_PATH = "/service/"
+_S3 = "s3"
+
+
+@dataclass(slots=True)
+class Route:
+    """What a request asks for.
+
+    Attributes:
+        service: botocore's service name.
+        operation: AWS's operation name.
+        path_parameters: decoded path labels by name.
+        protocol: name of the protocol the client speaks.
+        plan: the operation's compiled parts.
+    """
+
+    service: str
+    operation: str
+    path_parameters: dict[str, str]
+    protocol: str
+    plan: Operation
+
+    @property
+    def streams_request(self) -> bool:
+        """Whether the body must be handed over as a stream; known before the body is read."""
+        return self.plan.streams_request
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """One operation at a path.
+
+    Attributes:
+        literals: query parameters that the model's URI fixes; a value of "" means any.
+        required: query parameters and lower-case headers without which the operation makes no sense.
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    literals: tuple[tuple[str, str], ...]
+    required_queries: tuple[str, ...]
+    required_headers: tuple[str, ...]
+
+    def is_complete(self, request: HttpRequest) -> bool:
+        """Whether the request has all that only this operation asks for."""
+        for header in self.required_headers:
+            if header not in request.headers:
+                return False
+        return all(name in request.query for name in self.required_queries)
+
+    def has_literals(self, query: dict[str, list[str]]) -> bool:
+        """Whether the query has what the model's URI fixes."""
+        return all(
+            name in query and (not value or value in query[name]) for name, value in self.literals
+        )
+
+    @property
+    def demands(self) -> int:
+        """How many conditions a request must meet."""
+        return len(self.literals) + len(self.required_queries) + len(self.required_headers)
+
+
+class _Choice:
+    """The operations that share a method and a path, told apart by query and headers."""
+
+    __slots__ = ("_by_literal", "_plain")
+
+    def __init__(self) -> None:
+        self._plain: list[_Candidate] = []
+        self._by_literal: dict[str, list[_Candidate]] = {}
+
+    def add(self, candidate: _Candidate) -> None:
+        """Add an operation; the most demanding stay first, equals in order of arrival."""
+        literals = candidate.literals
+        group = self._by_literal.setdefault(literals[0][0], []) if literals else self._plain
+        group.append(candidate)
+        group.sort(key=lambda item: -item.demands)
+
+    def select(self, request: HttpRequest) -> _Candidate | None:
+        """Return the operation that fits best; one that lacks a required member is left to validation."""
+        if self._by_literal and request.query_string:
+            query = request.query
+            for name in query:
+                group = self._by_literal.get(name)
+                if group is not None:
+                    fitting = [item for item in group if item.has_literals(query)]
+                    if fitting:
+                        return _best(fitting, request)
+        if not self._plain:
+            return None
+        return _best(self._plain, request)
+
+
+def _best(candidates: list[_Candidate], request: HttpRequest) -> _Candidate:
+    if len(candidates) > 1:
+        for candidate in candidates:
+            if candidate.is_complete(request):
+                return candidate
+    return candidates[-1]
+
+
+@dataclass(slots=True)
+class _Node:
+    """One position in the tree of path segments; each leaf has a choice by method."""
+
+    literals: dict[str, _Node] = field(default_factory=dict)
+    label: _Node | None = None
+    greedy: dict[str, _Choice] = field(default_factory=dict)
+    leaf: dict[str, _Choice] = field(default_factory=dict)
+
+
+def _candidate(service: Service, name: str) -> tuple[str, list[str], _Candidate]:
+    model = service.model.operation_model(name)
+    path, _, query = model.http["requestUri"].partition("?")
+    segments = path.strip("/").split("/")
+    queries, headers = [], []
+    shape = model.input_shape
+    for member_name in () if shape is None else shape.required_members:
+        member = shape.members[member_name]
+        wire_name = member.serialization.get("name", member_name)
+        location = member.serialization.get("location")
+        if location == "querystring":
+            queries.append(wire_name)
+        elif location == "header":
+            headers.append(wire_name.lower())
+    candidate = _Candidate(
+        name=name,
+        labels=tuple(part.strip("{}+") for part in segments if part.startswith("{")),
+        literals=tuple(parse_qsl(query, keep_blank_values=True)),
+        required_queries=tuple(queries),
+        required_headers=tuple(headers),
+    )
+    return model.http["method"], segments, candidate
+
+
+def _current_first(service: Service) -> list[str]:
+    names = sorted(service.operation_names)
+    # S3 keeps superseded operations at the path of their successors; they must not win.
+    return sorted(names, key=lambda name: service.model.operation_model(name).deprecated)
+
+
+class _PathTable:
+    """Paths of one REST service."""
+
+    def __init__(self, service: Service) -> None:
+        self._root = _Node()
+        for name in _current_first(service):
+            method, segments, candidate = _candidate(service, name)
+            self._insert(method, segments, candidate)
+
+    def _insert(self, method: str, segments: list[str], candidate: _Candidate) -> None:
+        node = self._root
+        for segment in segments:
+            if segment.endswith("+}"):
+                node.greedy.setdefault(method, _Choice()).add(candidate)
+                return
+            if segment.startswith("{"):
+                node.label = node.label or _Node()
+                node = node.label
+            else:
+                node = node.literals.setdefault(segment, _Node())
+        node.leaf.setdefault(method, _Choice()).add(candidate)
+
+    def find(self, request: HttpRequest) -> tuple[_Candidate, list[str]] | None:
+        """Return the operation and the raw values of its labels."""
+        segments = request.raw_path.strip("/").split("/")
+        values: list[str] = []
+        choice = _walk(self._root, segments, 0, request.method, values)
+        candidate = None if choice is None else choice.select(request)
+        return None if candidate is None else (candidate, values)
+
+
+def _walk(
+    node: _Node, segments: list[str], index: int, method: str, values: list[str]
+) -> _Choice | None:
+    if index == len(segments):
+        return node.leaf.get(method)
+    segment = segments[index]
+    following = node.literals.get(segment)
+    if following is not None:
+        found = _walk(following, segments, index + 1, method, values)
+        if found is not None:
+            return found
+    if node.label is not None and segment:
+        values.append(segment)
+        found = _walk(node.label, segments, index + 1, method, values)
+        if found is not None:
+            return found
+        values.pop()
+    if method in node.greedy:
+        values.append("/".join(segments[index:]))
+        return node.greedy[method]
+    return None
+
+
+class _BucketTable:
+    """S3's paths: nothing, a bucket, or a bucket and a key, told apart by sub-resource."""
+
+    def __init__(self, service: Service) -> None:
+        self._levels: dict[tuple[str, int], _Choice] = {}
+        self._fixed: dict[tuple[str, str], _Candidate] = {}
+        for name in _current_first(service):
+            method, segments, candidate = _candidate(service, name)
+            if segments[0] and not candidate.labels:
+                self._fixed[method, segments[0]] = candidate
+            else:
+                level = len(candidate.labels)
+                self._levels.setdefault((method, level), _Choice()).add(candidate)
+
+    def find(self, request: HttpRequest, bucket: str) -> tuple[_Candidate, list[str]] | None:
+        """Return the operation and the raw values of its labels.
+
+        Args:
+            request: the request.
+            bucket: name of the bucket if the host names it, else "".
+        """
+        path = request.raw_path[1:]
+        if bucket:
+            key = path
+        else:
+            bucket, _, key = path.partition("/")
+            fixed = self._fixed.get((request.method, bucket))
+            if fixed is not None and not key:
+                return fixed, []
+        values = [bucket, key] if key else [bucket] if bucket else []
+        choice = self._levels.get((request.method, len(values)))
+        candidate = None if choice is None else choice.select(request)
+        return None if candidate is None else (candidate, values)
+
+
+class Router:
+    """Finds the operation of a request among the given services.
+
+    Args:
+        service_names: botocore's names of the services served.
+        hosts: names under which the server is reached; what stands before one of them, or before
+            "s3.", is a bucket.
+    """
+
+    def __init__(self, service_names: Iterable[str], hosts: Iterable[str] = ("localhost",)) -> None:
+        self._services = [service_models.describe(name) for name in service_names]
+        self._by_signing_name: dict[str, list[ServiceDescription]] = {}
+        for service in self._services:
+            self._by_signing_name.setdefault(service.signing_name, []).append(service)
+        self._by_target = {
+            service.target_prefix: service for service in self._services if service.target_prefix
+        }
+        self._bucket_of = lru_cache(1024)(_BucketNames(tuple(hosts)))
+        self._tables: dict[str, _PathTable] = {}
+        self._buckets: _BucketTable | None = None
+
+    def needs_body(self, request: HttpRequest, signing_name: str | None) -> bool:
+        """Whether the body must be read before `match`: forms name their operation there."""
+        return request.method == "POST" and self._is_form(request, signing_name)
+
+    def match(self, request: HttpRequest, signing_name: str | None) -> Route:
+        """Return what the request asks for.
+
+        Args:
+            request: its body is read only where `needs_body` is true.
+            signing_name: service in the credential scope; None for bearer tokens and unsigned requests.
+
+        Raises:
+            UnknownOperationException: no operation of the served services is meant.
+            ServiceError: InvalidAction or MethodNotAllowed, as the query protocol and S3 say it.
+        """
+        target = request.headers.get("x-amz-target")
+        if target is not None and signing_name != _S3:
+            return self._match_target(target)
+        if request.raw_path.startswith(_RPC_PATH) and "smithy-protocol" in request.headers:
+            return self._match_rpc(request.raw_path)
+        if signing_name != _S3 and (
+            self._is_form(request, signing_name) or "Action=" in request.query_string
+        ):
+            return self._match_action(request, signing_name)
+        for service in self._rest_services(request, signing_name):
+            if service.name == _S3:
+                return self._match_bucket(request)
+            route = self._match_path(service.name, request)
+            if route is not None:
+                return route
+        raise UnknownOperationException(
+            f"No operation has the path {request.method} {request.raw_path:.200}"
+        )
+
+    def _is_form(self, request: HttpRequest, signing_name: str | None) -> bool:
+        if not request.headers.get("content-type", "").startswith(_FORM):
+            return False
+        if signing_name is None:
+            return request.raw_path == "/"
+        services = self._by_signing_name.get(signing_name, ())
+        return any("query" in service.protocols for service in services)
+
+    def _match_target(self, target: str) -> Route:
+        prefix, _, name = target.rpartition(".")
+        service = self._by_target.get(prefix)
+        if service is None or "json" not in service.protocols:
+            raise UnknownOperationException(f"No service has the target {target!r:.200}")
+        return _route(service.name, name, {}, "json")
+
+    def _match_rpc(self, path: str) -> Route:
+        prefix, _, name = path[len(_RPC_PATH) :].partition("/operation/")
+        service = self._by_target.get(prefix)
+        if service is None or "smithy-rpc-v2-cbor" not in service.protocols:
+            raise UnknownOperationException(f"No service has the path {path!r:.200}")
+        return _route(service.name, name, {}, "smithy-rpc-v2-cbor")
+
+    def _match_action(self, request: HttpRequest, signing_name: str | None) -> Route:
+        fields = dict(parse_qsl(request.body.decode("utf-8", "replace"))) if request.body else {}
+        action = fields.get("Action") or request.query.get("Action", [""])[0]
+        version = fields.get("Version") or request.query.get("Version", [""])[0]
+        services = (
+            self._services if signing_name is None else self._by_signing_name.get(signing_name, [])
+        )
+        speaking = [service for service in services if "query" in service.protocols]
+        versioned = [service for service in speaking if service.api_version == version]
+        for service in versioned or speaking:
+            if action in service_models.load(service.name).operation_names:
+                return _route(service.name, action, {}, "query")
+        error = ServiceError(f"Could not find operation {action:.100} for version {version:.20}")
+        error.code, error.status = "InvalidAction", 400
+        raise error
+
+    def _rest_services(
+        self, request: HttpRequest, signing_name: str | None
+    ) -> list[ServiceDescription]:
+        if signing_name is not None:
+            return self._by_signing_name.get(signing_name, [])
+        bearer = [service for service in self._services if service.accepts_bearer_tokens]
+        if request.headers.get("authorization", "").startswith("Bearer "):
+            return bearer
+        buckets = [service for service in self._services if service.name == _S3]
+        if "AWSAccessKeyId=" in request.query_string or self._bucket_of(_host(request)):
+            return buckets
+        return bearer + buckets
+
+    def _match_path(self, service_name: str, request: HttpRequest) -> Route | None:
+        table = self._tables.get(service_name)
+        if table is None:
+            protocol = service_models.describe(service_name).protocols[0]
+            if protocol != "rest-json":
+                return None
+            table = self._tables[service_name] = _PathTable(service_models.load(service_name))
+        found = table.find(request)
+        if found is None:
+            return None
+        candidate, values = found
+        return _route(service_name, candidate.name, _labels(candidate, values), None)
+
+    def _match_bucket(self, request: HttpRequest) -> Route:
+        if self._buckets is None:
+            self._buckets = _BucketTable(service_models.load(_S3))
+        found = self._buckets.find(request, self._bucket_of(_host(request)))
+        if found is None:
+            error = ServiceError("The specified method is not allowed against this resource.")
+            error.code, error.status = "MethodNotAllowed", 405
+            raise error
+        candidate, values = found
+        return _route(_S3, candidate.name, _labels(candidate, values), None)
+
+
+def _route(service_name: str, name: str, labels: dict[str, str], protocol: str | None) -> Route:
+    plan = service_models.load(service_name).operation(name, protocol)
+    return Route(service_name, plan.name, labels, plan.protocol, plan)
+
+
+def _labels(candidate: _Candidate, values: list[str]) -> dict[str, str]:
+    return {
+        label: unquote(value) if "%" in value else value
+        for label, value in zip(candidate.labels, values, strict=True)
+    }
+
+
+def _host(request: HttpRequest) -> str:
+    return request.headers.get("host", "")
+
+
+class _BucketNames:
+    """Reads the bucket out of a virtual-host style Host header."""
+
+    def __init__(self, hosts: tuple[str, ...]) -> None:
+        self._suffixes = tuple(f".{host.lower()}" for host in hosts)
+
+    def __call__(self, host: str) -> str:
+        """Return the bucket that a Host header names, or ""."""
+        name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
+        name = name.lower()
+        try:
+            ip_address(name.strip("[]"))
+        except ValueError:
+            pass
+        else:
+            return ""
+        # bucket.s3.amazonaws.com, bucket.s3.eu-west-1.amazonaws.com, bucket.s3-eu-west-1.amazonaws.com
+        if name.startswith(("s3.", "s3-")):
+            return ""
+        for marker in (".s3.", ".s3-"):
+            if marker in name:
+                return name[: name.index(marker)]
+        for suffix in self._suffixes:
+            if name.endswith(suffix):
+                return name.removesuffix(suffix)
+        return ""
+
+
+def guess_protocol(request: HttpRequest, signing_name: str | None) -> str:
+    """Return the protocol to answer in when no route was found."""
+    headers = request.headers
+    if "x-amz-target" in headers:
+        return "json"
+    if "smithy-protocol" in headers:
+        return "smithy-rpc-v2-cbor"
+    if signing_name == _S3:
+        return "rest-xml"
+    if headers.get("content-type", "").startswith(_FORM) or "Action=" in request.query_string:
+        return "query"
+    if signing_name is None and not headers.get("authorization", "").startswith("Bearer "):
+        return "rest-xml"
+    return "rest-json"
