@@ -1,4 +1,4 @@
-"""Models: the grammar of their ids, the vendors' families, and what a model that answers requests is."""
+"""Models: the grammar of their ids, the vendors' dialects, and what a model that answers requests is."""
 
 import re
 from dataclasses import dataclass
@@ -12,17 +12,14 @@ _MODEL_ID = re.compile(
     r"[a-z0-9-]{1,63}\.[a-z0-9-]{1,63}(?:[.][a-z0-9-]{1,63}){0,2}(?::[a-z0-9-]{1,63}){0,2}"
 )
 
-_DEFAULT_FAMILY = ("outcrop", "outcrop")
-# Longest prefix first: (hyperparameter family, dialect of request and response bodies).
-_VENDORS: tuple[tuple[str, tuple[str, str]], ...] = (
-    ("cohere.command-light", ("cohere.command-light", "cohere.command")),
-    ("cohere.command", ("cohere.command", "cohere.command")),
-    ("amazon.titan-text-lite", ("amazon.titan-text-lite", "amazon.titan-text")),
-    ("amazon.titan-text-express", ("amazon.titan-text-express", "amazon.titan-text")),
-    ("amazon.titan-text-premier", ("amazon.titan-text-premier", "amazon.titan-text")),
-    ("amazon.nova", ("amazon.nova", "amazon.nova")),
-    ("meta.llama3", ("meta.llama3", "meta.llama3")),
-    ("anthropic.claude-3-haiku", ("anthropic.claude-3-haiku", "anthropic.claude")),
+_OWN_DIALECT = "outcrop"
+# Prefix of a model id → whose request and response bodies InvokeModel speaks on it.
+_DIALECTS = (
+    ("cohere.command", "cohere.command"),
+    ("amazon.titan-text", "amazon.titan-text"),
+    ("amazon.nova", "amazon.nova"),
+    ("meta.llama3", "meta.llama3"),
+    ("anthropic.claude", "anthropic.claude"),
 )
 
 
@@ -86,12 +83,9 @@ def is_model_id(text: str) -> bool:
     return _MODEL_ID.fullmatch(text) is not None
 
 
-def vendor_of(model_id: str) -> tuple[str, str]:
-    """Return (hyperparameter family, dialect) of a model id; unknown vendors speak Outcrop's own."""
-    for prefix, vendor in _VENDORS:
-        if model_id.startswith(prefix):
-            return vendor
-    return _DEFAULT_FAMILY
+def dialect_of(model_id: str) -> str:
+    """Return the dialect of a model id; what is no known vendor's speaks Outcrop's own."""
+    return next((name for prefix, name in _DIALECTS if model_id.startswith(prefix)), _OWN_DIALECT)
 
 
 def stem_of(model_id: str) -> str:

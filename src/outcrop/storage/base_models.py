@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from outcrop.core.errors import ModelNotFound
-from outcrop.core.models import BaseModel, stem_of, vendor_of
+from outcrop.core.hyperparameters import family_of
+from outcrop.core.models import BaseModel, dialect_of, stem_of
 from outcrop.storage.base_model_files import MANIFEST, copy_model, read_config
 from outcrop.storage.home import Home
 
@@ -86,15 +87,14 @@ class BaseModelStore:
             if candidate in models:
                 return models[candidate]
             if candidate in self._aliases:
-                family, dialect = vendor_of(model_id)
                 target = self._find(self._aliases[candidate], models)
                 return replace(
                     target,
                     model_id=model_id,
                     name=stem_of(model_id).partition(".")[2][:_LONGEST_NAME],
                     provider=stem_of(model_id).partition(".")[0].title()[:_LONGEST_NAME],
-                    family=family,
-                    dialect=dialect,
+                    family=family_of(model_id),
+                    dialect=dialect_of(model_id),
                 )
         raise ModelNotFound(
             f"no foundation model {model_id!r}. Available: {', '.join(sorted([*models, *self._aliases]))}. "
@@ -135,7 +135,6 @@ def _describe(folder: Path, model_id: str) -> BaseModel:
         json.loads(manifest_file.read_text()) if manifest_file.exists() else {}
     )
     provider, _, name = stem_of(model_id).partition(".")
-    family, dialect = vendor_of(model_id)
     return BaseModel(
         model_id=model_id,
         name=str(manifest.get("name", name))[:_LONGEST_NAME],
@@ -146,8 +145,8 @@ def _describe(folder: Path, model_id: str) -> BaseModel:
         parameters=sum(_count_parameters(file) for file in folder.glob("*.safetensors")),
         has_chat_template=_has_chat_template(folder),
         customizations=("FINE_TUNING",),
-        family=family,
-        dialect=dialect,
+        family=family_of(model_id),
+        dialect=dialect_of(model_id),
     )
 
 

@@ -20,7 +20,7 @@ from outcrop.storage.home import Home
 from outcrop.storage.listing import Filters, Listing
 from outcrop.storage.prepared import Prepared
 
-__all__ = ["Invocable", "ModelRow", "resolve_invocable"]
+__all__ = ["Invocable", "ModelRow", "resolve_invocable", "weights_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,13 +240,18 @@ def resolve_invocable(
     if found is None or (identifier.startswith("arn:") and found[0] != identifier):
         return None
     _, status, model_arn = found
-    weights, base_model_id = _weights_of(connection, model_arn, home, base_models)
+    weights, base_model_id = weights_of(connection, model_arn, home, base_models)
     return Invocable(identifier, weights, base_model_id, status in _ANSWERING, spelling[status])
 
 
-def _weights_of(
+def weights_of(
     connection: Connection, model_arn: str, home: Home, base_models: BaseModelStore
 ) -> tuple[Weights, str]:
+    """Return what an engine loads for a custom or foundation model, and the foundation model's id.
+
+    Raises:
+        ModelNotFound: the base model is no longer in the catalogue.
+    """
     if ":custom-model/" in model_arn:
         row = get(connection, model_arn.rsplit("/", 1)[-1])
         assert row is not None, "a model in use is not deleted"

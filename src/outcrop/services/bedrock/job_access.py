@@ -1,0 +1,100 @@
+"""What a running job can reach: its folder, and S3 as a session of its role."""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from outcrop.aws.errors import ServiceError
+from outcrop.aws.operation import Principal
+from outcrop.core.errors import JobFailed
+from outcrop.services.bedrock import arns
+from outcrop.services.bedrock.customization_jobs import role_session
+from outcrop.services.bedrock.s3_locations import S3Location
+from outcrop.services.platform import Platform
+from outcrop.storage.customization_jobs import JobRow
+
+
+@dataclass(frozen=True, slots=True)
+class JobAccess:
+    """A job and its reach.
+
+    Attributes:
+        row: as it was when the workflow began; its status may be stale.
+    """
+
+    platform: Platform
+    row: JobRow
+
+    @property
+    def folder(self) -> Path:
+        """Folder that the training worker works in."""
+        return self.platform.home.jobs / self.row.id
+
+    @property
+    def model_id(self) -> str:
+        """Id of the custom model that the job makes, chosen when the job was created."""
+        return arns.id_of(self.row.model_arn)
+
+    @property
+    def model_folder(self) -> Path:
+        """Where the custom model's weights will lie."""
+        return self.platform.home.custom_models / self.model_id
+
+    @property
+    def principal(self) -> Principal:
+        """Session of the job's role."""
+        return role_session(self.row.plan.role_arn, self.platform.account_id, self.row.id)
+
+    def remove_job_folder(self) -> None:
+        """Delete staged data, checkpoints and logs."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def read(self, location: S3Location) -> Iterator[bytes]:
+        """Yield an object's content in pieces of at most 1 MiB.
+
+        Raises:
+            JobFailed: it cannot be read.
+        """
+        request = {"Bucket": location.bucket, "Key": location.key}
+        try:
+            response = self.platform.invoke_blocking(
+                "s3", "GetObject", request, principal=self.principal, region=self.row.region
+            )
+            yield from self.platform.read_blocking(response["Body"])
+        except ServiceError as error:
+            raise self._failed("GetObject", location, error) from error
+
+    def write(self, location: S3Location, content: bytes) -> None:
+        """Put an object.
+
+        Raises:
+            JobFailed: it cannot be written.
+        """
+        request = {"Bucket": location.bucket, "Key": location.key, "Body": content}
+        try:
+            self.platform.invoke_blocking(
+                "s3", "PutObject", request, principal=self.principal, region=self.row.region
+            )
+        except ServiceError as error:
+            raise self._failed("PutObject", location, error) from error
+
+    def delete(self, location: S3Location) -> None:
+        """Delete an object; one that is not there is no error.
+
+        Raises:
+            JobFailed: it cannot be deleted.
+        """
+        request = {"Bucket": location.bucket, "Key": location.key}
+        try:
+            self.platform.invoke_blocking(
+                "s3", "DeleteObject", request, principal=self.principal, region=self.row.region
+            )
+        except ServiceError as error:
+            raise self._failed("DeleteObject", location, error) from error
+
+    def _failed(self, operation: str, location: S3Location, error: ServiceError) -> JobFailed:
+        return JobFailed(
+            f"s3:{operation} as {self.row.plan.role_arn} failed on bucket {location.bucket}, "
+            f"key {location.key}: {error.code}: {error.message}"
+        )
