@@ -1,0 +1,52 @@
+"""The engine process: python -m outcrop.inference.native FOLDER --socket PATH [--threads N].
+
+Says on standard output, as one JSON line, that it listens ({"ready": true}) or why it cannot ({"error": …}).
+Ends when its standard input does.
+"""
+
+import argparse
+import asyncio
+import json
+import logging
+import os
+import sys
+from pathlib import Path
+
+log = logging.getLogger(__name__)
+
+
+def main() -> None:
+    """Load the model of a folder and serve it on a socket."""
+    parser = argparse.ArgumentParser(prog="python -m outcrop.inference.native", description=__doc__)
+    parser.add_argument("folder", type=Path, help="Hugging Face folder of the base model")
+    parser.add_argument("--socket", type=Path, required=True, help="Unix socket to listen on")
+    parser.add_argument("--threads", type=int, default=2, help="CPU threads")
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    try:
+        from outcrop.inference.native.model import ServedModel
+        from outcrop.inference.native.server import serve
+
+        model = ServedModel(arguments.folder, arguments.threads)
+    except Exception as error:  # whatever a model folder can be wrong about reaches the caller
+        log.exception("the model cannot be loaded")
+        _say({"error": f"{type(error).__name__}: {error}"})
+        sys.exit(1)
+
+    def announce() -> None:
+        _say({"ready": True})
+        # Nobody reads standard output from here on; what libraries print goes to the log.
+        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+
+    asyncio.run(serve(model, arguments.socket, announce))
+    # Skips the tear-down of torch and of the daemon threads, which has nothing to save.
+    os._exit(0)
+
+
+def _say(message: dict[str, object]) -> None:
+    sys.stdout.write(json.dumps(message) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
