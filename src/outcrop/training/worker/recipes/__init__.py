@@ -1,0 +1,1 @@
+"""One file per way to train, each readable from top to bottom."""
