@@ -8,6 +8,8 @@ The wire serializes any ServiceError in the protocol of the call; the HTTP statu
 model where the operation declares the error, else from the class.
 """
 
+# ruff: noqa: N818  # AWS names its errors without the suffix
+
 
 class ServiceError(Exception):
     """An error with an AWS code that reaches the client.
@@ -103,7 +105,7 @@ class UnknownOperationException(ServiceError):
     status = 404
 
 
-class OperationNotBuilt(ServiceError):  # noqa: N818  # AWS names its errors without the suffix
+class OperationNotBuilt(ServiceError):
     """The operation exists in AWS but not (yet) here: see docs/reference/operations.md."""
 
     code = "NotImplemented"

@@ -50,6 +50,8 @@ class Invoke(Protocol):
             service: botocore's service name, such as "s3".
             operation: AWS's operation name, such as "GetObject".
             request: wire names, as boto3 would be given them.
+            principal: who makes the call.
+            region: region whose resources are meant.
         """
 
 

@@ -201,6 +201,7 @@ class Operation:
         protocol: name of the protocol it is compiled for.
         streams_request: whether the request body is handed over as a stream.
         idempotency_token: the member that makes a repeated call answer the same, or None.
+        accepts_gzip: whether clients may compress the body.
         host_prefix: what clients put before the host, such as "sync-", or None.
     """
 
@@ -210,6 +211,7 @@ class Operation:
         self.model = model
         self.protocol = protocol
         self.streams_request: bool = _streams_request(model.input_shape)
+        self.accepts_gzip: bool = bool(model.request_compression)
         self.idempotency_token: str | None = next(iter(model.idempotent_members), None)
         endpoint: Mapping[str, str] = model.endpoint or {}
         self.host_prefix = endpoint.get("hostPrefix")

@@ -7,7 +7,7 @@ reported together.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -194,68 +194,85 @@ class _Compiler:
         sensitive = bool(shape.metadata.get("sensitive"))
 
         def check(value: Any, path: str, errors: list[str]) -> None:
-            for words in broken(value):
-                errors.append(_failure(_shown(value, sensitive), path, words))
+            wrong = broken(value)
+            if wrong:
+                shown = _shown(value, sensitive)
+                errors.extend(_failure(shown, path, words) for words in wrong)
 
         return check
 
-    def _list(self, shape: Shape) -> _Check:
-        size = _size_rules(shape.metadata, "length", len)
-        member = shape.member
-        scalar = _scalar_constraints(member)
-        nested = None if scalar is not None else self._member(member)
-        sensitive = bool(shape.metadata.get("sensitive") or member.metadata.get("sensitive"))
+    def _list(self, shape: Shape) -> _Check | None:
+        members = _Members(shape, "Member", shape.member, self._member)
 
         def check(values: Any, path: str, errors: list[str]) -> None:
-            for holds, words in size:
-                if not holds(values):
-                    errors.append(_failure(_shown(values, sensitive), path, words))
-            broken: list[str] = []
-            for index, value in enumerate(values, 1):
-                if value is None:
-                    errors.append(
-                        _failure("null", f"{path}.{index}.member", "Member must not be null")
-                    )
-                elif scalar is not None:
-                    broken = broken or scalar(value)
-                elif nested is not None:
-                    nested(value, f"{path}.{index}.member", errors)
-            if broken:
-                # AWS reports what members of a list break at the list itself.
-                constraint = f"Member must satisfy constraint: [{', '.join(broken)}]"
-                errors.append(_failure(_shown(values, sensitive), path, constraint))
+            members.check_size(values, path, errors)
+            members.check(enumerate(values, 1), values, path, errors)
 
-        return check
+        return check if members.matter else None
 
-    def _map(self, shape: Shape) -> _Check:
-        size = _size_rules(shape.metadata, "length", len)
-        keys, scalar = _scalar_constraints(shape.key), _scalar_constraints(shape.value)
-        nested = None if scalar is not None else self._member(shape.value)
-        sensitive = bool(shape.metadata.get("sensitive") or shape.value.metadata.get("sensitive"))
+    def _map(self, shape: Shape) -> _Check | None:
+        keys = _Members(shape, "Map keys", shape.key, self._member)
+        members = _Members(shape, "Map value", shape.value, self._member)
 
         def check(pairs: Any, path: str, errors: list[str]) -> None:
-            for holds, words in size:
-                if not holds(pairs):
-                    errors.append(_failure(_shown(pairs, sensitive), path, words))
-            broken_keys: list[str] = []
-            broken_values: list[str] = []
-            for key, value in pairs.items():
-                if keys is not None:
-                    broken_keys = broken_keys or keys(key)
-                if value is None:
-                    errors.append(
-                        _failure("null", f"{path}.{key}.member", "Member must not be null")
-                    )
-                elif scalar is not None:
-                    broken_values = broken_values or scalar(value)
-                elif nested is not None:
-                    nested(value, f"{path}.{key}.member", errors)
-            for noun, broken in (("keys", broken_keys), ("value", broken_values)):
-                if broken:
-                    constraint = f"Map {noun} must satisfy constraint: [{', '.join(broken)}]"
-                    errors.append(_failure(_shown(pairs, sensitive), path, constraint))
+            members.check_size(pairs, path, errors)
+            keys.check(((key, key) for key in pairs), pairs, path, errors)
+            members.check(pairs.items(), pairs, path, errors)
 
-        return check
+        return check if members.matter or keys.matter else None
+
+
+class _Members:
+    """Checks the members of a list, or the keys or values of a map.
+
+    AWS reports what plain members break at the collection itself, once; what structures break at the member.
+
+    Args:
+        shape: the collection.
+        subject: how AWS calls the members in messages.
+        member: shape of the members.
+        compile_member: gives the check of a member that is not plain.
+    """
+
+    def __init__(
+        self,
+        shape: Shape,
+        subject: str,
+        member: Shape,
+        compile_member: Callable[[Shape], _Check | None],
+    ) -> None:
+        self._size = _size_rules(shape.metadata, "length", len)
+        self._subject = subject
+        self._plain = _scalar_constraints(member)
+        self._nested = None if self._plain is not None else compile_member(member)
+        self._sensitive = bool(shape.metadata.get("sensitive") or member.metadata.get("sensitive"))
+
+    @property
+    def matter(self) -> bool:
+        """Whether anything can be wrong here; nulls are then looked for, too."""
+        return bool(self._size) or self._plain is not None or self._nested is not None
+
+    def check_size(self, collection: Any, path: str, errors: list[str]) -> None:
+        """Check the number of members."""
+        for holds, words in self._size:
+            if not holds(collection):
+                errors.append(_failure(_shown(collection, self._sensitive), path, words))
+
+    def check(
+        self, members: Iterable[tuple[Any, Any]], collection: Any, path: str, errors: list[str]
+    ) -> None:
+        """Check members, given with their index or key."""
+        broken: list[str] = []
+        for place, value in members:
+            if value is None:
+                errors.append(_failure("null", f"{path}.{place}.member", "Member must not be null"))
+            elif self._plain is not None:
+                broken = broken or self._plain(value)
+            elif self._nested is not None:
+                self._nested(value, f"{path}.{place}.member", errors)
+        if broken:
+            constraint = f"{self._subject} must satisfy constraint: [{', '.join(broken)}]"
+            errors.append(_failure(_shown(collection, self._sensitive), path, constraint))
 
 
 def _structure_check(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from outcrop.aws.errors import SerializationException, ServiceError
@@ -11,6 +13,9 @@ from outcrop.aws.protocols import json_rpc, query, rest_json, rest_xml, rpc_v2_c
 from outcrop.aws.protocols.contract import ErrorReply
 from outcrop.aws.routing import Route
 
+_GZIP_WINDOW = 16 + zlib.MAX_WBITS
+# What a compressed body may grow to; a small body can hide gigabytes.
+_LARGEST_BODY_BYTES = 32 * 1024 * 1024
 # JSON and CBOR services answer every error of the caller with 400.
 _FLAT_STATUS_PROTOCOLS = ("json", "smithy-rpc-v2-cbor")
 
@@ -24,10 +29,24 @@ def parse_request(route: Route, request: HttpRequest) -> dict[str, Any]:
     Raises:
         SerializationException: the request does not have the protocol's form.
     """
+    plan = route.plan
+    if plan.accepts_gzip and request.headers.get("content-encoding", "").endswith("gzip"):
+        request = replace(request, body=_decompress(request.body))
     try:
-        return route.plan.parse(request, route.path_parameters)
+        return plan.parse(request, route.path_parameters)
     except RecursionError:
         raise SerializationException("The request is nested too deeply") from None
+
+
+def _decompress(body: bytes) -> bytes:
+    reader = zlib.decompressobj(wbits=_GZIP_WINDOW)
+    try:
+        content = reader.decompress(body, _LARGEST_BODY_BYTES)
+    except zlib.error as error:
+        raise SerializationException(f"The request body is not valid gzip: {error}") from None
+    if reader.unconsumed_tail or not reader.eof:
+        raise SerializationException("The compressed request body is cut off or too large")
+    return content
 
 
 def validate(route: Route, parameters: Mapping[str, Any]) -> None:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-
 from outcrop.aws.errors import SerializationException
 from outcrop.aws.http import HttpRequest, HttpResponse
 

@@ -13,7 +13,6 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
-
 from outcrop.aws.errors import ServiceError
 from outcrop.aws.http import HttpResponse
 from outcrop.aws.protocols.contract import Convert, UnmodelledMemberError, is_event_stream

@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-
 from outcrop.aws.http import BufferedStream, HttpRequest, HttpResponse
 from outcrop.aws.protocols.contract import (
     Parameters,
@@ -75,7 +74,7 @@ def compile_request(operation: OperationModel, body: BodyFormat) -> RequestParse
     shape = operation.input_shape
     if shape is None:
         return lambda _request, _labels: {}
-    binders = _binders(operation, shape)
+    binders = _binders(shape)
     read_body = _body_binder(shape, body)
     if read_body is not None:
         binders.append(read_body)
@@ -89,7 +88,7 @@ def compile_request(operation: OperationModel, body: BodyFormat) -> RequestParse
     return parse
 
 
-def _binders(operation: OperationModel, shape: Shape) -> list[Binder]:
+def _binders(shape: Shape) -> list[Binder]:
     labels, queries, headers = [], [], []
     binders: list[Binder] = []
     for name, member in shape.members.items():
@@ -103,7 +102,7 @@ def _binders(operation: OperationModel, shape: Shape) -> list[Binder]:
         elif location == "headers":
             binders.append(_header_prefix_binder(name, wire_name.lower()))
         elif location == "querystring" and member.type_name == "map":
-            binders.append(_query_map_binder(name, member, _taken_queries(operation, shape)))
+            binders.append(_query_map_binder(name, member))
         elif location == "querystring":
             is_list = member.type_name == "list"
             read = text_reader(member.member if is_list else member)
@@ -166,24 +165,16 @@ def _header_prefix_binder(name: str, prefix: str) -> Binder:
     return bind
 
 
-def _taken_queries(operation: OperationModel, shape: Shape) -> frozenset[str]:
-    literal = operation.http["requestUri"].partition("?")[2]
-    taken = {pair.partition("=")[0] for pair in literal.split("&") if pair}
-    for name, member in shape.members.items():
-        if member.serialization.get("location") == "querystring" and member.type_name != "map":
-            taken.add(member.serialization.get("name", name))
-    return frozenset(taken)
-
-
-def _query_map_binder(name: str, shape: Shape, taken: frozenset[str]) -> Binder:
+def _query_map_binder(name: str, shape: Shape) -> Binder:
     is_list = shape.value.type_name == "list"
 
     def bind(request: HttpRequest, _labels: Mapping[str, str], parameters: Parameters) -> None:
-        # A presigned URL carries its signature in the query: never a member.
+        # The map holds every parameter, bound ones too (Smithy, httpQueryParams); a presigned URL
+        # carries its signature in the query, which is never a member.
         found = {
             key: values if is_list else values[0]
             for key, values in request.query.items()
-            if key not in taken and not key.startswith("X-Amz-")
+            if not key.startswith("X-Amz-")
         }
         if found:
             parameters[name] = found
@@ -255,7 +246,7 @@ class ResponseHead:
     status_member: str | None
 
     @classmethod
-    def compile(cls, shape: Shape) -> "ResponseHead":
+    def compile(cls, shape: Shape) -> ResponseHead:
         """Return the head of an output or error shape."""
         headers: dict[str, HeaderWriter] = {}
         status_member = None

@@ -15,7 +15,6 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-
 from outcrop.aws.errors import SerializationException
 from outcrop.aws.protocols.contract import Convert, UnmodelledMemberError, malformed
 from outcrop.aws.protocols.timestamps import parse_timestamp, value_formatter
@@ -226,14 +225,10 @@ class ShapeEncoder:
             return self._list(shape)
         if kind == "map":
             return self._map(shape)
-        if kind == "blob":
-            return self._blob
-        if kind in ("float", "double"):
-            return self._number
         if kind == "timestamp":
             wanted = shape.serialization.get("timestampFormat", self._timestamp_format)
             return _timestamp_encoder(self._timestamp or value_formatter(wanted))
-        return None
+        return {"blob": self._blob, "float": self._number, "double": self._number}.get(kind)
 
     def compile_members(self, shape: Shape, names: Iterable[str]) -> Convert:
         """Return an encoder of a structure that has the named members only."""

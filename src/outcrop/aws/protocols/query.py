@@ -19,7 +19,12 @@ from outcrop.aws.protocols.contract import (
     ResponseSerializer,
 )
 from outcrop.aws.protocols.text_values import text_reader
-from outcrop.aws.protocols.xml_shapes import XmlEncoder, escape_text, member_element_name
+from outcrop.aws.protocols.xml_shapes import (
+    XmlEncoder,
+    escape_text,
+    member_element_name,
+    other_element_names,
+)
 
 if TYPE_CHECKING:
     from botocore.model import OperationModel, ServiceModel, Shape
@@ -88,6 +93,9 @@ class FormDecoder:
         self._structures[shape.name] = decode
         for name, member in shape.members.items():
             members[member_element_name(name, member)] = (name, self.compile(member))
+        for name, member in shape.members.items():
+            for other in other_element_names(name, member):
+                members.setdefault(other, (name, self.compile(member)))
         return decode
 
     def _list(self, shape: Shape) -> Convert:
@@ -180,11 +188,11 @@ def serialize_error(error: ErrorReply, namespace: str) -> HttpResponse:
         }
         written = XmlEncoder().compile_members(error.shape, error.shape.members, "Error")(members)
         extra = written.removeprefix("<Error>").removesuffix("</Error>")
+    message = f"<Message>{escape_text(error.message)}</Message>" if error.message else ""
     body = (
         f"{_DECLARATION}<ErrorResponse{_xmlns(namespace)}><Error>"
         f"<Type>{'Sender' if error.sender_fault else 'Receiver'}</Type>"
-        f"<Code>{escape_text(error.code)}</Code><Message>{escape_text(error.message)}</Message>"
-        f"{extra}</Error><RequestId>{error.request_id}</RequestId></ErrorResponse>"
+        f"<Code>{escape_text(error.code)}</Code>{message}{extra}</Error><RequestId>{error.request_id}</RequestId></ErrorResponse>"
     )
     return HttpResponse(
         error.status,

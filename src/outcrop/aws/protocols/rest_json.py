@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-
 from outcrop.aws.http import HttpResponse
 from outcrop.aws.protocols import http_binding
 from outcrop.aws.protocols.contract import ErrorReply, Parameters, RequestParser, ResponseSerializer
@@ -102,5 +101,10 @@ def serialize_error(error: ErrorReply) -> HttpResponse:
         http_binding.add_content_type(response, body.content_type)
         return response
     rest = http_binding.ResponseHead.compile(error.shape).write(response, members)
-    http_binding.compile_body_writer(error.code, error.shape, body)(rest, response)
+    if rest:
+        http_binding.compile_body_writer(error.code, error.shape, body)(rest, response)
+    else:
+        # Clients take an error without a body for a failure of a proxy.
+        response.body = write_json({"message": error.message})
+        http_binding.add_content_type(response, body.content_type)
     return response

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-
 from outcrop.aws.http import HttpResponse
 from outcrop.aws.protocols import http_binding
 from outcrop.aws.protocols.contract import ErrorReply, Parameters, RequestParser, ResponseSerializer
@@ -186,9 +185,10 @@ class RestXml:
             names = http_binding.body_members(error.shape, ("header", "headers", "statusCode"))
             written = XmlEncoder().compile_members(error.shape, names, "Error")(rest)
             extra = written.removeprefix("<Error>").removesuffix("</Error>")
+        message = f"<Message>{escape_text(error.message)}</Message>" if error.message else ""
         body = (
             f"<ErrorResponse><Error><Type>{'Sender' if error.sender_fault else 'Receiver'}</Type>"
-            f"<Code>{escape_text(error.code)}</Code><Message>{escape_text(error.message)}</Message>"
+            f"<Code>{escape_text(error.code)}</Code>{message}"
             f"{extra}</Error><RequestId>{error.request_id}</RequestId></ErrorResponse>"
         )
         response.body = _DECLARATION + body.encode("utf-8", "replace")

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-
 from outcrop.aws.errors import SerializationException
 from outcrop.aws.protocols.contract import Convert, malformed
 from outcrop.aws.protocols.json_shapes import (
@@ -83,7 +82,7 @@ def header_list_reader(shape: Shape) -> Callable[[str], list[Any]]:
     read = text_reader(member)
     if member.type_name == "timestamp" and "timestampFormat" not in member.serialization:
         return lambda text: [read(item) for item in _split_dates(text)]
-    return lambda text: [read(item) for item in split_header_list(text)]
+    return lambda text: [read(item) for item in split_header_list(text)] if text else []
 
 
 def _split_dates(text: str) -> list[str]:
@@ -113,10 +112,9 @@ def split_header_list(text: str) -> list[str]:
         elif character == "," and not quoted:
             items.append("".join(item) if was_quoted else "".join(item).strip())
             item, was_quoted = [], False
-        elif quoted or not was_quoted:
-            # Blanks outside the quotes of a quoted item are not part of it.
-            if quoted or item or not character.isspace():
-                item.append(character)
+        elif quoted or not (was_quoted or (character.isspace() and not item)):
+            # Blanks around the quotes of an item are not part of it.
+            item.append(character)
     if quoted:
         raise SerializationException(f"A quoted header item does not end: {text!r:.100}")
     items.append("".join(item) if was_quoted else "".join(item).strip())

@@ -11,7 +11,6 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
-
 from outcrop.aws.errors import SerializationException
 from outcrop.aws.protocols.contract import Convert, UnmodelledMemberError
 from outcrop.aws.protocols.json_shapes import decode_blob, encode_blob, encode_float
@@ -59,12 +58,17 @@ def local_name(tag: str) -> str:
 
 
 def member_element_name(name: str, shape: Shape) -> str:
-    """Return the element name of a member: a flattened list goes by the name of its items."""
+    """Return the element name that botocore gives a member: a flattened list has that of its items."""
     if shape.type_name == "list" and shape.serialization.get("flattened"):
         item_name = shape.member.serialization.get("name")
         if item_name is not None:
             return str(item_name)
     return str(shape.serialization.get("name", name))
+
+
+def other_element_names(name: str, shape: Shape) -> tuple[str, str]:
+    """Return names under which other clients write a member, where the models leave a doubt."""
+    return (str(shape.serialization.get("name", name)), name)
 
 
 class XmlDecoder:
@@ -113,6 +117,7 @@ class XmlDecoder:
         shape: Shape,
         names: Iterable[str],
     ) -> None:
+        doubtful: list[tuple[str, _Entry]] = []
         for name in names:
             member = shape.members[name]
             if member.serialization.get("xmlAttribute"):
@@ -127,6 +132,9 @@ class XmlDecoder:
             else:
                 entry = (name, self.compile(member), "")
             entries[member_element_name(name, member)] = entry
+            doubtful.extend((other, entry) for other in other_element_names(name, member))
+        for other, entry in doubtful:
+            entries.setdefault(other, entry)
 
     def _pair(self, shape: Shape) -> Callable[[ET.Element], tuple[str, Any]]:
         key_name = shape.key.serialization.get("name", "key")
