@@ -123,7 +123,10 @@ class Durable:
         self._workflows[name] = _Registered(function, queue)
 
     def launch(self) -> None:
-        """Start the queues and recover what a previous process left unfinished."""
+        """Start the queues and recover what a previous process left unfinished.
+
+        Not to be called on an event loop's thread: it waits for the database.
+        """
         from dbos import DBOS, DBOSClient, DBOSPortableJSONSerializer
         from dbos._queue import queue_worker_thread  # its own poller cannot be woken
 
@@ -222,7 +225,10 @@ class Durable:
             raise ServerStopping
 
     def shutdown(self) -> None:
-        """Stop the queues and let running workflows unwind; they go on at the next launch."""
+        """Stop the queues and let running workflows unwind; they go on at the next launch.
+
+        Not to be called on an event loop's thread: workflows may be waiting for that loop.
+        """
         if self._client is None:
             return
         from dbos import DBOS

@@ -4,10 +4,11 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection
 
+from outcrop.aws.arns import is_arn
 from outcrop.aws.errors import ConflictException, ResourceNotFoundException
 from outcrop.aws.operation import operation
 from outcrop.core.models import stem_of
-from outcrop.services.bedrock import arns
+from outcrop.services.bedrock.identifiers import id_of
 from outcrop.services.bedrock.pages import read_filters, write_page
 from outcrop.services.bedrock.times import from_us
 from outcrop.services.platform import Context
@@ -69,7 +70,7 @@ def list_custom_models(
             "modelName": name,
             "creationTime": from_us(created_us),
             "baseModelArn": base_model_arn,
-            "baseModelName": stem_of(arns.id_of(foundation_model_arn)),
+            "baseModelName": stem_of(id_of(foundation_model_arn)),
             "customizationType": customization_type,
             "ownerAccountId": context.account_id,
             "modelStatus": _ACTIVE,
@@ -104,9 +105,9 @@ def delete_custom_model(
 
 def find(connection: Connection, identifier: str, region: str) -> ModelRow | None:
     """Return the custom model of a name or ARN."""
-    if not arns.is_arn(identifier):
+    if not is_arn(identifier):
         return repository.find(connection, region, name=identifier)
-    row = repository.get(connection, arns.id_of(identifier))
+    row = repository.get(connection, id_of(identifier))
     return row if row is not None and row.arn == identifier and row.region == region else None
 
 

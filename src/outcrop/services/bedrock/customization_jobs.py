@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection
 
+from outcrop.aws.arns import custom_model_arn, customization_job_arn, is_arn
 from outcrop.aws.errors import ConflictException, ResourceNotFoundException
-from outcrop.aws.operation import Principal, operation
+from outcrop.aws.operation import operation
 from outcrop.core.ids import resource_id
 from outcrop.core.jobs import JobStatus, Phases
-from outcrop.services.bedrock import arns, repeats, tags
+from outcrop.services.bedrock import repeats, tags
 from outcrop.services.bedrock.customization_request import JobRequest, check, check_names
+from outcrop.services.bedrock.identifiers import id_of, role_session
 from outcrop.services.bedrock.pages import read_filters, write_page
 from outcrop.services.bedrock.times import from_us, now_us, optional
 from outcrop.services.platform import Context
@@ -100,11 +102,11 @@ def _make_row(
         id=job_id,
         region=region,
         name=request["jobName"],
-        arn=arns.customization_job(region, account_id, plan.base_model_id, job_id),
+        arn=customization_job_arn(region, account_id, plan.base_model_id, job_id),
         status=JobStatus.IN_PROGRESS,
         base_model_arn=checked.base_model_arn,
         model_name=request["customModelName"],
-        model_arn=arns.custom_model(region, account_id, plan.base_model_id, resource_id()),
+        model_arn=custom_model_arn(region, account_id, plan.base_model_id, resource_id()),
         customization_type="FINE_TUNING",
         created_us=created_us,
         modified_us=created_us,
@@ -217,18 +219,9 @@ def stop_model_customization_job(
 STOPPED_MESSAGE = "The job was stopped by StopModelCustomizationJob. No custom model was made."
 
 
-def role_session(role_arn: str, account_id: str, job_id: str) -> Principal:
-    """Return who a job acts as: a session of its service role, named after the job."""
-    return Principal(
-        type="AssumedRole",
-        arn=arns.role_session(role_arn, account_id, job_id),
-        account_id=account_id,
-    )
-
-
 def _require(connection: Connection, identifier: str, context: Context) -> JobRow:
-    if arns.is_arn(identifier):
-        row = repository.get(connection, arns.id_of(identifier))
+    if is_arn(identifier):
+        row = repository.get(connection, id_of(identifier))
         if row is not None and (row.arn != identifier or row.region != context.region):
             row = None
     else:

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection
 
+from outcrop.aws.arns import foundation_model_arn, is_arn
 from outcrop.aws.errors import ValidationException
 from outcrop.aws.operation import Principal
 from outcrop.core import hyperparameters
 from outcrop.core.errors import HyperparameterError, ModelNotFound
 from outcrop.core.jobs import JobPlan
 from outcrop.core.models import BaseModel
-from outcrop.services.bedrock import arns, custom_models, tags
+from outcrop.services.bedrock import custom_models, tags
 from outcrop.services.bedrock.s3_locations import check_bucket, check_data_file
 from outcrop.services.platform import Context
 from outcrop.storage import customization_jobs, models
@@ -79,7 +80,7 @@ async def check(
         member = "validationDataConfig.validators[0].s3Uri"
         await check_data_file(member, validation_uri, principal, context)
     await check_bucket("outputDataConfig.s3Uri", output_uri, principal, context)
-    foundation_model_arn = arns.foundation_model(context.region, base.model_id)
+    foundation_arn = foundation_model_arn(context.region, base.model_id)
     plan = JobPlan(
         base_model_id=base.model_id,
         parent_model_id=parent.id if parent else None,
@@ -91,8 +92,7 @@ async def check(
         role_arn=request["roleArn"],
         model_tags=model_tags,
     )
-    base_model_arn = parent.arn if parent else foundation_model_arn
-    return JobRequest(plan, base_model_arn, foundation_model_arn, job_tags)
+    return JobRequest(plan, parent.arn if parent else foundation_arn, foundation_arn, job_tags)
 
 
 def check_names(connection: Connection, job_name: str, model_name: str, region: str) -> None:
@@ -136,7 +136,7 @@ def _find_base(identifier: str, context: Context) -> tuple[BaseModel, models.Mod
         raise ValidationException(f"baseModelIdentifier: {error}") from error
     if _FINE_TUNING not in base.customizations:
         raise ValidationException(f"{base.model_id} cannot be fine-tuned")
-    if arns.is_arn(identifier) and not parent and f":{context.region}::" not in identifier:
+    if is_arn(identifier) and not parent and f":{context.region}::" not in identifier:
         raise ValidationException(
             f"baseModelIdentifier {identifier} is not of this region ({context.region})"
         )

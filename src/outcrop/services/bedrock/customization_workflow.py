@@ -24,7 +24,7 @@ from outcrop.services.bedrock.times import now_us
 from outcrop.services.platform import Platform
 from outcrop.storage import customization_jobs as repository
 from outcrop.storage.customization_jobs import JobRow
-from outcrop.training.job_folder import TrainingResult, read_events
+from outcrop.training.job_folder import Event, TrainingResult
 
 QUEUE = "training"
 _LONGEST_MESSAGE = 2048  # failureMessage in the service model
@@ -123,20 +123,18 @@ class CustomizationWorkflow:
         return JobFailed(f"Internal error ({type(error).__name__}); the server's log has details")
 
     def _train(self, access: JobAccess) -> dict[str, Any]:
-        self._follow(access.row, read_events(access.folder)[0])
         result = self.platform.supervisor.run(
             access.folder,
             lambda: self._is_stopping(access.row.id),
-            lambda event: self._follow(access.row, [event]),
+            lambda event: self._follow(access.row, event),
         )
         if result.status == "stopped":
             raise _JobStopped
         return asdict(result)
 
-    def _follow(self, row: JobRow, events: list[dict[str, Any]]) -> None:
-        for event in events:
-            if event["event"] == "phase":
-                self._enter(row, Phase(event["name"]))
+    def _follow(self, row: JobRow, event: Event) -> None:
+        if event["event"] == "phase":
+            self._enter(row, Phase(event["name"]))
 
     def _complete(self, access: JobAccess, result: TrainingResult) -> None:
         """Make the model exist and the job Completed, both or neither."""

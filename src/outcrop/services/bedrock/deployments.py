@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection
 
+from outcrop.aws.arns import custom_model_deployment_arn, is_arn
 from outcrop.aws.errors import (
     ConflictException,
     ResourceNotFoundException,
@@ -13,7 +14,8 @@ from outcrop.aws.errors import (
 from outcrop.aws.operation import operation
 from outcrop.core.ids import resource_id
 from outcrop.core.models import EndpointStatus
-from outcrop.services.bedrock import arns, custom_models, repeats, tags
+from outcrop.services.bedrock import custom_models, repeats, tags
+from outcrop.services.bedrock.identifiers import id_of
 from outcrop.services.bedrock.pages import read_filters, write_page
 from outcrop.services.bedrock.times import from_us, now_us
 from outcrop.services.platform import Context
@@ -61,7 +63,7 @@ def create_custom_model_deployment(
             id=deployment_id,
             region=context.region,
             name=name,
-            arn=arns.deployment(context.region, context.account_id, deployment_id),
+            arn=custom_model_deployment_arn(context.region, context.account_id, deployment_id),
             status=EndpointStatus.CREATING,
             model_arn=model.arn,
             description=request.get("description"),
@@ -183,8 +185,8 @@ def _enqueue(connection: Connection, row: DeploymentRow, context: Context) -> No
 
 
 def _require(connection: Connection, identifier: str, context: Context) -> DeploymentRow:
-    if arns.is_arn(identifier):
-        row = DEPLOYMENTS.get(connection, arns.id_of(identifier))
+    if is_arn(identifier):
+        row = DEPLOYMENTS.get(connection, id_of(identifier))
         if row is not None and (row.arn != identifier or row.region != context.region):
             row = None
     else:

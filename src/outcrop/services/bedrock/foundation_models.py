@@ -2,11 +2,11 @@
 
 from typing import TYPE_CHECKING, Any
 
+from outcrop.aws.arns import foundation_model_arn
 from outcrop.aws.errors import ResourceNotFoundException
 from outcrop.aws.operation import operation
 from outcrop.core.errors import ModelNotFound
 from outcrop.core.models import BaseModel
-from outcrop.services.bedrock import arns
 from outcrop.services.platform import Context
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def _matches(model: BaseModel, request: "ListFoundationModelsRequestTypeDef") ->
 
 def _describe(model: BaseModel, region: str) -> dict[str, Any]:
     return {
-        "modelArn": arns.foundation_model(region, model.model_id),
+        "modelArn": foundation_model_arn(region, model.model_id),
         "modelId": model.model_id,
         "modelName": model.name,
         "providerName": model.provider,

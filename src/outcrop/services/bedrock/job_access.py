@@ -8,8 +8,7 @@ from pathlib import Path
 from outcrop.aws.errors import ServiceError
 from outcrop.aws.operation import Principal
 from outcrop.core.errors import JobFailed
-from outcrop.services.bedrock import arns
-from outcrop.services.bedrock.customization_jobs import role_session
+from outcrop.services.bedrock.identifiers import id_of, role_session
 from outcrop.services.bedrock.s3_locations import S3Location
 from outcrop.services.platform import Platform
 from outcrop.storage.customization_jobs import JobRow
@@ -34,7 +33,7 @@ class JobAccess:
     @property
     def model_id(self) -> str:
         """Id of the custom model that the job makes, chosen when the job was created."""
-        return arns.id_of(self.row.model_arn)
+        return id_of(self.row.model_arn)
 
     @property
     def model_folder(self) -> Path:

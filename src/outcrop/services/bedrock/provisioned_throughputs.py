@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection
 
+from outcrop.aws.arns import is_arn, provisioned_model_arn
 from outcrop.aws.errors import (
     ConflictException,
     ResourceNotFoundException,
@@ -14,7 +15,8 @@ from outcrop.aws.errors import (
 from outcrop.aws.operation import operation
 from outcrop.core.ids import resource_id
 from outcrop.core.models import EndpointStatus
-from outcrop.services.bedrock import arns, repeats, served_models, tags
+from outcrop.services.bedrock import repeats, served_models, tags
+from outcrop.services.bedrock.identifiers import id_of
 from outcrop.services.bedrock.pages import read_filters, write_page
 from outcrop.services.bedrock.times import from_us, now_us, optional
 from outcrop.services.platform import Context
@@ -61,7 +63,7 @@ def create_provisioned_model_throughput(
             id=throughput_id,
             region=context.region,
             name=name,
-            arn=arns.provisioned_model(context.region, context.account_id, throughput_id),
+            arn=provisioned_model_arn(context.region, context.account_id, throughput_id),
             status=EndpointStatus.CREATING,
             model_arn=model.arn,
             desired_model_arn=model.arn,
@@ -209,13 +211,13 @@ def _enqueue(connection: Connection, row: ThroughputRow, context: Context) -> No
 
 
 def _require(connection: Connection, identifier: str, context: Context) -> ThroughputRow:
-    row = THROUGHPUTS.get(connection, arns.id_of(identifier))
+    row = THROUGHPUTS.get(connection, id_of(identifier))
     if row is None:
         row = THROUGHPUTS.find(connection, context.region, name=identifier)
     if (
         row is None
         or row.region != context.region
-        or (arns.is_arn(identifier) and row.arn != identifier)
+        or (is_arn(identifier) and row.arn != identifier)
     ):
         raise ResourceNotFoundException(
             f"There is no provisioned model throughput {identifier} in {context.region}"

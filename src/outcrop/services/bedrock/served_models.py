@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from outcrop.aws.arns import foundation_model_arn
 from outcrop.aws.errors import ResourceNotFoundException
 from outcrop.core.errors import ModelNotFound
-from outcrop.services.bedrock import arns, custom_models
+from outcrop.services.bedrock import custom_models
 from outcrop.services.platform import Context
 
 
@@ -47,5 +48,5 @@ def require(connection: Connection, identifier: str, context: Context) -> Served
         raise ResourceNotFoundException(
             f"There is no custom model {identifier}, and {error}"
         ) from error
-    arn = arns.foundation_model(context.region, model_id)
+    arn = foundation_model_arn(context.region, model_id)
     return ServedModel(arn, arn)

@@ -11,7 +11,7 @@ from outcrop.aws.errors import (
     ValidationException,
 )
 from outcrop.aws.operation import operation
-from outcrop.services.bedrock import arns
+from outcrop.services.bedrock.identifiers import id_of
 from outcrop.services.platform import Context
 from outcrop.storage import customization_jobs, models
 from outcrop.storage import tags as repository
@@ -121,6 +121,6 @@ def _require(connection: Connection, arn: str, context: Context) -> None:
         "provisioned-model": THROUGHPUTS.get,
         "custom-model-deployment": DEPLOYMENTS.get,
     }.get(kind)
-    found = find(connection, arns.id_of(arn)) if find else None
+    found = find(connection, id_of(arn)) if find else None
     if found is None or found.arn != arn or found.region != context.region:
         raise ResourceNotFoundException(f"There is no resource {arn} that can carry tags")

@@ -1,10 +1,15 @@
 """Bedrock's durable workflows, for the composition root."""
 
+import structlog
+
 from outcrop.config import Settings
 from outcrop.services.bedrock import customization_workflow, serving_workflow
 from outcrop.services.bedrock.customization_workflow import CustomizationWorkflow
 from outcrop.services.bedrock.serving_workflow import ServingWorkflow
 from outcrop.services.platform import Platform
+from outcrop.storage import models
+
+_log = structlog.get_logger(__name__)
 
 
 def queues(settings: Settings) -> dict[str, int]:
@@ -16,6 +21,8 @@ def queues(settings: Settings) -> dict[str, int]:
 
 
 def register(platform: Platform) -> None:
-    """Declare every workflow; before the durable queue is launched."""
+    """Sweep what a crash left of jobs and models, and declare every workflow; before the queue is launched."""
+    for folder in models.sweep(platform.database, platform.home):
+        _log.info("leftovers_swept", folder=folder.name)
     CustomizationWorkflow(platform).register()
     ServingWorkflow(platform).register()
