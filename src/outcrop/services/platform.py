@@ -26,7 +26,6 @@ class Platform:
 
     Attributes:
         token_key: signs pagination tokens; secret.
-        invoke: in-process calls of other services' operations, for code on the event loop.
         loop: the server's event loop; set when the server starts.
     """
 
@@ -41,8 +40,18 @@ class Platform:
     engines: EnginePool
     supervisor: Supervisor
     token_key: bytes = field(repr=False)
-    invoke: Invoke
     loop: asyncio.AbstractEventLoop | None = None
+    _invoke: Invoke | None = field(default=None, repr=False)
+
+    def attach(self, invoke: Invoke) -> None:
+        """Say how to call operations; the gateway that does it is made after the platform."""
+        self._invoke = invoke
+
+    @property
+    def invoke(self) -> Invoke:
+        """In-process calls of any service's operations."""
+        assert self._invoke is not None, "the gateway is not attached"
+        return self._invoke
 
     def invoke_blocking(
         self,
@@ -58,9 +67,10 @@ class Platform:
         Raises:
             ServiceError: what the operation raised.
         """
-        return self.on_loop(
+        response: dict[str, Any] = self.on_loop(
             self.invoke(service, operation, request, principal=principal, region=region)
         )
+        return response
 
     def on_loop(self, work: Any) -> Any:  # any awaitable, and its result
         """Run a coroutine on the server's event loop and wait for it, from another thread."""

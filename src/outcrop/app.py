@@ -1,0 +1,141 @@
+"""The composition root: the only place that knows everyone."""
+
+import asyncio
+import importlib
+import pkgutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import structlog
+
+import outcrop.services
+from outcrop.config import Settings
+from outcrop.core.clock import SystemClock
+from outcrop.crypto.certificates import ensure_certificate
+from outcrop.gateway.gateway import Gateway
+from outcrop.gateway.operations import Operations, collect_operations
+from outcrop.gateway.server import Listening, run_server
+from outcrop.identity.credentials import CredentialStore, RootKey, load_or_make_root_key
+from outcrop.inference.pool import EnginePool
+from outcrop.log import configure_logging
+from outcrop.services.bedrock import workflows
+from outcrop.services.platform import Platform
+from outcrop.storage.base_models import BaseModelStore
+from outcrop.storage.database.engine import Database
+from outcrop.storage.database.migrations import bring_up_to_date
+from outcrop.storage.durable import Durable
+from outcrop.storage.home import Home
+from outcrop.storage.objects.store import ObjectStore
+from outcrop.training.supervisor import Supervisor
+
+log = structlog.get_logger("outcrop.app")
+
+BUNDLED_MODEL = Path(__file__).parent / "bundled" / "nano_v1"
+# Routed although nothing of them is built yet: their callers get a typed answer in their own protocol.
+FURTHER_SERVICES = (
+    "iam",
+    "sts",
+    "kms",
+    "lambda",
+    "stepfunctions",
+    "secretsmanager",
+    "ses",
+    "sesv2",
+    "sns",
+    "events",
+    "logs",
+    "cloudwatch",
+    "cloudtrail",
+    "service-quotas",
+)
+
+
+def serve(settings: Settings, *, on_started: Callable[[Listening], None] | None = None) -> None:
+    """Run the server on a home until SIGINT or SIGTERM.
+
+    Args:
+        settings: complete; see `load_settings`.
+        on_started: called once, when requests are answered.
+
+    Raises:
+        HomeError: another server runs on the home, or it was made by a newer version.
+        ConfigurationError: a setting is wrong, or a port is taken.
+    """
+    configure_logging(settings.log_format, settings.log_level)
+    home = Home(settings.home)
+    home.prepare()
+    home.lock()
+    try:
+        _serve_locked(settings, home, on_started)
+    finally:
+        home.unlock()
+
+
+def collect_services() -> Operations:
+    """Return the operations of every package in outcrop.services."""
+    names = [item.name for item in pkgutil.iter_modules(outcrop.services.__path__) if item.ispkg]
+    return collect_operations(importlib.import_module(f"outcrop.services.{name}") for name in names)
+
+
+def _serve_locked(
+    settings: Settings, home: Home, on_started: Callable[[Listening], None] | None
+) -> None:
+    root_key = load_or_make_root_key(home.root_key, settings.account_id)
+    settings = replace(settings, account_id=root_key.account_id)
+    certificate = ensure_certificate(home.certificates, settings.host)
+    database = Database(settings.database_url or f"sqlite:///{home.database}")
+    clock = SystemClock()
+    if backup := bring_up_to_date(home, database, clock):
+        log.info("home_migrated", backup=str(backup))
+    platform, gateway = _compose(settings, home, database, root_key)
+    workflows.register(platform)
+    platform.objects.sweep()
+
+    async def start(listening: Listening) -> None:
+        platform.loop = asyncio.get_running_loop()
+        # Recovered jobs may call the gateway at once, so it listens first.
+        await asyncio.to_thread(platform.durable.launch)
+        if on_started is not None:
+            on_started(listening)
+
+    async def stop() -> None:
+        # Workflows unwind while their in-process calls can still be answered.
+        platform.supervisor.close()
+        await asyncio.to_thread(platform.durable.shutdown)
+        await platform.engines.close()
+        gateway.close()
+        platform.objects.close()
+        database.close()
+
+    run_server(gateway.asgi_app, settings, certificate, start, stop)
+
+
+def _compose(
+    settings: Settings, home: Home, database: Database, root_key: RootKey
+) -> tuple[Platform, Gateway]:
+    clock = SystemClock()
+    platform = Platform(
+        settings=settings,
+        clock=clock,
+        home=home,
+        account_id=root_key.account_id,
+        database=database,
+        objects=ObjectStore(home.objects, database, clock),
+        durable=Durable(database, workflows.queues(settings)),
+        base_models=BaseModelStore(home, settings.model_aliases, BUNDLED_MODEL),
+        engines=EnginePool(settings, home),
+        supervisor=Supervisor(settings),
+        token_key=root_key.derive("pagination tokens"),
+    )
+    gateway = Gateway(
+        collect_services(),
+        CredentialStore(root_key),
+        platform,
+        settings,
+        account_id=root_key.account_id,
+        services=FURTHER_SERVICES,
+        clock=clock,
+    )
+    platform.attach(gateway.invoke)
+    return platform, gateway
