@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Integer, bindparam, column, literal, select, table
 from sqlalchemy.exc import OperationalError
 
 from outcrop.storage.database.engine import Database
@@ -123,17 +122,3 @@ def test_another_process_that_writes_is_waited_for(database: Database, tmp_path:
         waiting.result()
     assert value(database) == 2
     other.close()
-
-
-def test_a_prepared_select_finds_what_was_committed_since_it_was_prepared(
-    database: Database,
-) -> None:
-    counter = table("counter", column("value", Integer))
-    larger = database.prepare(
-        select(counter.c.value, literal("constant")).where(counter.c.value > bindparam("than"))
-    )
-    assert larger.first(than=0) is None
-    assert larger.all(than=-1) == [(0, "constant")]
-    with database.write() as connection:
-        connection.exec_driver_sql("UPDATE counter SET value = 1")
-    assert larger.first(than=0) == (1, "constant")

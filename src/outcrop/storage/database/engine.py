@@ -10,30 +10,17 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol, Self, cast
+from typing import Self
 
-from sqlalchemy import Connection, Engine, Select, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
+
+from outcrop.core.errors import StorageFull
 
 _BUSY_TIMEOUT_MILLISECONDS = 10_000
 _READS_ONLY = "outcrop_reads_only"
-
-
-class Cursor(Protocol):
-    """What the drivers' cursors share (PEP 249)."""
-
-    def execute(self, sql: str, parameters: Any, /) -> object:  # a list or a mapping, by driver
-        """Run a statement."""
-
-    def fetchone(self) -> object:
-        """Return the next row or None."""
-
-    def fetchall(self) -> object:
-        """Return the remaining rows."""
-
-    def close(self) -> None:
-        """Let go of the rows."""
 
 
 class Database:
@@ -71,31 +58,13 @@ class Database:
 
     @property
     def reader(self) -> Connection:
-        """This thread's reading connection, without the ceremony of a block, for the hottest paths."""
+        """This thread's reading connection, without a block around it, for the hottest paths."""
         connection: Connection | None = getattr(self._local, "reader", None)
         if connection is None:
             connection = self._open_reader()
             self._local.reader = connection
             self._readers.append(connection)
         return connection
-
-    def prepare(self, statement: Select[*tuple[Any, ...]]) -> "PreparedSelect":
-        """Compile a SELECT once, to be run many times at little more than the driver's own cost.
-
-        Its parameters are `bindparam("name")`s. Values come as the driver gives them: INTEGER and TEXT
-        as they are, a Boolean on SQLite as 0 or 1.
-        """
-        return PreparedSelect(self, statement)
-
-    @property
-    def reader_cursor(self) -> Cursor:
-        """A fresh driver cursor on this thread's reading connection."""
-        try:
-            cursor: Cursor = self._local.driver.cursor()
-        except AttributeError:
-            self._local.driver = self.reader.connection.driver_connection
-            cursor = self._local.driver.cursor()
-        return cursor
 
     def _open_reader(self) -> Connection:
         connection = self.engine.connect()
@@ -114,6 +83,7 @@ class Database:
                 without it survives the death of the process, and never tears.
 
         Raises:
+            StorageFull: the disk has no room for what the block wrote.
             RuntimeError: the thread is already inside a write block and would wait for itself.
         """
         if getattr(self._local, "is_writing", False):
@@ -129,6 +99,10 @@ class Database:
                         driver.execute(f"PRAGMA synchronous={level}")
                     with connection.begin():
                         yield connection
+            except OperationalError as error:
+                if getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+                    raise StorageFull("the disk that holds the database is full") from error
+                raise
             finally:
                 self._local.is_writing = False
 
@@ -139,43 +113,6 @@ class Database:
         self._readers.clear()
         self._local = threading.local()
         self.engine.dispose()
-
-
-class PreparedSelect:
-    """A SELECT compiled for one database: 10 µs a run on SQLite, where SQLAlchemy's own way takes 60."""
-
-    def __init__(self, database: Database, statement: Select[*tuple[Any, ...]]) -> None:
-        self._database = database
-        compiled = statement.compile(dialect=database.engine.dialect)
-        self._sql = str(compiled)
-        self._constants = {
-            name: value for name, value in compiled.params.items() if value is not None
-        }
-        self._positions = compiled.positiontup  # None where the driver binds by name
-
-    def first(self, **parameters: object) -> tuple[Any, ...] | None:
-        """Return the first row, or None when there is none."""
-        cursor = self._execute(parameters)
-        row = cursor.fetchone()
-        cursor.close()
-        return cast("tuple[Any, ...] | None", row)
-
-    def all(self, **parameters: object) -> list[tuple[Any, ...]]:
-        """Return every row."""
-        cursor = self._execute(parameters)
-        rows = cursor.fetchall()
-        cursor.close()
-        return cast("list[tuple[Any, ...]]", rows)
-
-    def _execute(self, parameters: dict[str, object]) -> Cursor:
-        if self._constants:
-            parameters = {**self._constants, **parameters}
-        cursor = self._database.reader_cursor
-        if self._positions is None:
-            cursor.execute(self._sql, parameters)
-        else:
-            cursor.execute(self._sql, [parameters[name] for name in self._positions])
-        return cursor
 
 
 def _create_engine(url: str, *, is_sqlite: bool) -> Engine:

@@ -1,0 +1,328 @@
+"""Content files: written once, never changed, removed when no row names them.
+
+Two folders:
+    data/<2 hex>/<id>   content that rows name
+    incoming/<id>       content in doubt: being written, or written with its row not yet committed, or
+                        no longer needed if a commit under way succeeds
+
+A name is put into `incoming` (a hard link to the file under `data`) before the commit that decides over
+it and taken out after. So whatever moment a process dies at, the next start looks at `incoming` only:
+what a row names is kept, the rest is removed.
+"""
+
+import asyncio
+import errno
+import hashlib
+import os
+import secrets
+import shutil
+import threading
+from collections import Counter
+from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Self
+
+from outcrop.core.errors import StorageFull
+from outcrop.storage.objects.checksums import Checksum, encode, new_checksum
+
+BLOCK_BYTES = 1 << 20
+_FULL_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_NO_LINK = {errno.EMLINK, errno.EPERM, errno.EXDEV, errno.ENOTSUP}
+
+
+class ContentFiles:
+    """The files below one folder.
+
+    Args:
+        folder: holds `data` and `incoming`; made where missing.
+        reserved_bytes: content is refused when the disk would have less than this left, so that the
+            database and running jobs can still write.
+    """
+
+    def __init__(self, folder: Path, reserved_bytes: int) -> None:
+        self._data = folder / "data"
+        self._incoming = folder / "incoming"
+        self._reserved_bytes = reserved_bytes
+        self._data.mkdir(parents=True, exist_ok=True)
+        self._incoming.mkdir(parents=True, exist_ok=True)
+        self.threads = ThreadPoolExecutor(4, thread_name_prefix="content")
+        self._lock = threading.Lock()
+        self._held: Counter[str] = Counter()
+        self._doomed: set[str] = set()
+
+    def path(self, content_id: str) -> Path:
+        """Return the file of a content that is in place."""
+        return self._data / content_id[:2] / content_id
+
+    def path_text(self, content_id: str) -> str:
+        """Return the same as `path` in a fraction of the time, for the hottest reads."""
+        return f"{self._data}/{content_id[:2]}/{content_id}"
+
+    def new(self, algorithms: Iterable[str] = ()) -> "IncomingContent":
+        """Begin a content; it ends with `place` and `settle`, or with `discard`.
+
+        Args:
+            algorithms: checksums to compute besides MD5.
+        """
+        content_id = secrets.token_hex(16)
+        return IncomingContent(
+            self, content_id, self._incoming / content_id, algorithms, self._check_room
+        )
+
+    def place(self, content_id: str) -> None:
+        """Bring a written and flushed content from `incoming` to `data`, leaving it in doubt."""
+        target = self.path(content_id)
+        with reporting_full_disk():
+            try:
+                os.link(self._incoming / content_id, target)
+            except FileNotFoundError:
+                target.parent.mkdir(exist_ok=True)
+                _flush_folder(self._data)
+                os.link(self._incoming / content_id, target)
+            _flush_folder(target.parent)
+
+    def duplicate(self, content_id: str) -> str:
+        """Place the same content under a new id (a hard link; no bytes move) and return the id.
+
+        The new one is in doubt until `settle`.
+        """
+        copy_id = secrets.token_hex(16)
+        waiting = self._incoming / copy_id
+        with reporting_full_disk():
+            try:
+                os.link(self.path(content_id), waiting)
+            except OSError as error:
+                if error.errno not in _NO_LINK:
+                    raise
+                shutil.copyfile(self.path(content_id), waiting)
+        self.place(copy_id)
+        return copy_id
+
+    def doubt(self, content_ids: Iterable[str]) -> None:
+        """Mark contents that the coming commit makes superfluous."""
+        for content_id in content_ids:
+            try:
+                os.link(self.path(content_id), self._incoming / content_id)
+            except (FileExistsError, FileNotFoundError):
+                continue
+
+    def settle(self, kept: Iterable[str] = (), removed: Iterable[str] = ()) -> None:
+        """Act on what the commit decided; content that is being read goes when its readers have."""
+        for content_id in kept:
+            (self._incoming / content_id).unlink(missing_ok=True)
+        for content_id in removed:
+            with self._lock:
+                if self._held[content_id] > 0:
+                    self._doomed.add(content_id)
+                    continue
+                del self._held[content_id]
+                self._remove(content_id)
+
+    def hold(self, content_ids: Sequence[str]) -> bool:
+        """Keep contents in place while they are read; False (and nothing held) when one is gone."""
+        with self._lock:
+            if not all(self.path(content_id).exists() for content_id in content_ids):
+                return False
+            self._held.update(content_ids)
+            return True
+
+    def release(self, content_ids: Sequence[str]) -> None:
+        """End a hold; the last to leave removes what was to go."""
+        with self._lock:
+            for content_id in content_ids:
+                self._held[content_id] -= 1
+                if self._held[content_id] <= 0:
+                    del self._held[content_id]
+                    if content_id in self._doomed:
+                        self._doomed.discard(content_id)
+                        self._remove(content_id)
+
+    def sweep(self, is_named: Callable[[str], bool]) -> int:
+        """Settle what an earlier process left in doubt; return how many files were removed.
+
+        Args:
+            is_named: whether a row names the content.
+        """
+        removed = 0
+        for entry in list(self._incoming.iterdir()):
+            if is_named(entry.name):
+                entry.unlink()
+            else:
+                self._remove(entry.name)
+                removed += 1
+        return removed
+
+    def close(self) -> None:
+        """End the threads."""
+        self.threads.shutdown(wait=True)
+
+    def _remove(self, content_id: str) -> None:
+        self.path(content_id).unlink(missing_ok=True)
+        (self._incoming / content_id).unlink(missing_ok=True)
+
+    def _check_room(self, descriptor: int, size_bytes: int) -> None:
+        disk = os.fstatvfs(descriptor)
+        left_bytes = disk.f_bavail * disk.f_frsize - size_bytes
+        if left_bytes < self._reserved_bytes:
+            raise StorageFull(
+                "the disk that holds the objects is full: free some space and send the object again"
+            )
+
+
+class IncomingContent:
+    """One content being written: hashed on the way, in worker threads.
+
+    As a context manager it discards itself at the end, unless it was handed over to a commit.
+
+    Attributes:
+        content_id: its name.
+        size_bytes: how much has been written.
+    """
+
+    def __init__(
+        self,
+        files: ContentFiles,
+        content_id: str,
+        path: Path,
+        algorithms: Iterable[str],
+        check_room: Callable[[int, int], None],
+    ) -> None:
+        self.content_id = content_id
+        self.size_bytes = 0
+        self._files = files
+        self._path = path
+        self._check_room = check_room
+        self._md5 = hashlib.md5(usedforsecurity=False)
+        self._checksums: dict[str, Checksum] = {name: new_checksum(name) for name in algorithms}
+        self._descriptor: int | None = None
+        self._is_over = False
+        self._is_handed_over = False
+        # A cancelled request discards the content while a thread may still be writing to it.
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.discard()
+
+    async def read_from(self, source: AsyncIterable[bytes] | bytes) -> None:
+        """Write a whole stream; the next block is received while the last one is hashed.
+
+        Raises:
+            StorageFull: no room; the caller discards the content.
+        """
+        loop, threads = asyncio.get_running_loop(), self._files.threads
+        if isinstance(source, bytes):
+            await loop.run_in_executor(threads, self.write, [source])
+            return
+        block: list[bytes] = []
+        block_bytes = 0
+        writing: asyncio.Future[None] | None = None
+        try:
+            async for piece in source:
+                block.append(piece)
+                block_bytes += len(piece)
+                if block_bytes >= BLOCK_BYTES:
+                    if writing is not None:
+                        await writing
+                    writing = loop.run_in_executor(threads, self.write, block)
+                    block, block_bytes = [], 0
+        finally:
+            if writing is not None:
+                await writing
+        await loop.run_in_executor(threads, self.write, block)
+
+    def write(self, pieces: Sequence[bytes]) -> None:
+        """Append bytes and take them into the checksums.
+
+        Raises:
+            StorageFull: no room.
+        """
+        with self._lock, reporting_full_disk():
+            if self._is_over:
+                return
+            if self._descriptor is None:
+                self._descriptor = os.open(
+                    self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600
+                )
+            self._check_room(self._descriptor, sum(map(len, pieces)))
+            for piece in pieces:
+                _write_all(self._descriptor, piece)
+                self.size_bytes += len(piece)
+                self._md5.update(piece)
+                for checksum in self._checksums.values():
+                    checksum.update(piece)
+
+    def md5(self) -> bytes:
+        """Return the MD5 of what was written."""
+        return self._md5.digest()
+
+    def checksum(self, algorithm: str) -> str:
+        """Return a checksum of what was written, in base64; the algorithm was named at the start."""
+        return encode(self._checksums[algorithm].digest())
+
+    def place(self) -> None:
+        """Flush the content to disk and bring it in place, in doubt until `ContentFiles.settle`.
+
+        Raises:
+            StorageFull: no room.
+        """
+        self.write([])  # an empty object has a file too
+        with self._lock, reporting_full_disk():
+            assert self._descriptor is not None
+            os.fsync(self._descriptor)
+            self._close()
+            self._files.place(self.content_id)
+
+    def hand_over(self) -> None:
+        """Leave the content to a commit that now begins, and that settles it whatever happens."""
+        self._is_handed_over = True
+
+    def discard(self) -> None:
+        """Remove the content, unless it has been handed over."""
+        if self._is_handed_over:
+            return
+        self.abandon()
+
+    def abandon(self) -> None:
+        """Remove the content whoever owns it: for a commit that failed."""
+        with self._lock:
+            self._close()
+            self._files.settle(removed=[self.content_id])
+
+    def _close(self) -> None:
+        self._is_over = True
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
+@contextmanager
+def reporting_full_disk() -> Iterator[None]:
+    """Turn the operating system's ways of saying "no room" into StorageFull."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL_DISK:
+            raise StorageFull(
+                f"the disk that holds the objects is full ({error.strerror}): "
+                "free some space and send the object again"
+            ) from error
+        raise
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    written = os.write(descriptor, data)
+    while written < len(data):
+        written += os.write(descriptor, memoryview(data)[written:])
+
+
+def _flush_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

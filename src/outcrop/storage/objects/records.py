@@ -1,0 +1,218 @@
+"""What the object store holds, as values."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Generic, Literal, TypeVar, cast
+
+EntryT = TypeVar("EntryT")
+ChecksumType = Literal["COMPOSITE", "FULL_OBJECT"]
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """A named collection of objects."""
+
+    name: str
+    region: str
+    created: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StoredChecksum:
+    """A checksum kept with an object.
+
+    Attributes:
+        algorithm: a name of checksums.ALGORITHMS.
+        value: base64 of the digest; of a composite one the digest of the parts' digests, with "-" and
+            the number of parts.
+    """
+
+    algorithm: str
+    value: str
+    type: ChecksumType
+
+
+@dataclass(frozen=True, slots=True)
+class Attributes:
+    """What a client says about an object besides its content.
+
+    Attributes:
+        headers: HTTP headers to be given back, lower-case ("content-type", "cache-control", …).
+        metadata: the client's own names and values.
+    """
+
+    headers: Mapping[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    storage_class: str = "STANDARD"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """An object as its row says; attributes in the order of the store's SELECT.
+
+    Attributes:
+        content_id: names the content; the content of no other object, past or present, has it.
+        etag: entity tag without quotes.
+        parts_count: 0 when put whole, else the number of parts it was uploaded in.
+    """
+
+    bucket: str
+    key: str
+    content_id: str
+    size_bytes: int
+    etag: str
+    last_modified_us: int
+    storage_class: str
+    parts_count: int
+    headers_json: str
+    metadata_json: str
+    checksum_algorithm: str | None
+    checksum_value: str | None
+    checksum_type: str | None
+
+    @property
+    def last_modified(self) -> datetime:
+        """When the content was put."""
+        return from_microseconds(self.last_modified_us)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """HTTP headers to be given back, lower-case."""
+        return cast("dict[str, str]", json.loads(self.headers_json))
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """The client's own names and values."""
+        return cast("dict[str, str]", json.loads(self.metadata_json))
+
+    @property
+    def attributes(self) -> Attributes:
+        """What the client said about it."""
+        return Attributes(self.headers, self.metadata, self.storage_class)
+
+    @property
+    def checksum(self) -> StoredChecksum | None:
+        """The checksum kept with it; None for objects of the first schema."""
+        if self.checksum_algorithm is None or self.checksum_value is None:
+            return None
+        kind = cast("ChecksumType", self.checksum_type)
+        return StoredChecksum(self.checksum_algorithm, self.checksum_value, kind)
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A part of an object's content: one file.
+
+    Attributes:
+        offset_bytes: where in the object it begins.
+        checksum_value: base64, by the object's algorithm; None for objects of the first schema.
+    """
+
+    content_id: str
+    offset_bytes: int
+    size_bytes: int
+    checksum_value: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A multipart upload under way.
+
+    Attributes:
+        checksum_algorithm: by which every part is summed.
+    """
+
+    upload_id: str
+    bucket: str
+    key: str
+    initiated_us: int
+    storage_class: str
+    headers_json: str
+    metadata_json: str
+    checksum_algorithm: str | None
+    checksum_type: str | None
+
+    @property
+    def initiated(self) -> datetime:
+        """When it began."""
+        return from_microseconds(self.initiated_us)
+
+
+@dataclass(frozen=True, slots=True)
+class UploadedPart:
+    """One part of an upload under way."""
+
+    number: int
+    content_id: str
+    size_bytes: int
+    etag: str
+    last_modified_us: int
+    checksum_value: str | None
+
+    @property
+    def last_modified(self) -> datetime:
+        """When it was put."""
+        return from_microseconds(self.last_modified_us)
+
+
+@dataclass(frozen=True, slots=True)
+class ListedObject:
+    """What a listing says of an object."""
+
+    key: str
+    last_modified_us: int
+    etag: str
+    size_bytes: int
+    storage_class: str
+    checksum_algorithm: str | None
+    checksum_type: str | None
+
+    @property
+    def last_modified(self) -> datetime:
+        """When the content was put."""
+        return from_microseconds(self.last_modified_us)
+
+
+@dataclass(frozen=True, slots=True)
+class Listing(Generic[EntryT]):
+    """One page of a listing.
+
+    Attributes:
+        entries: in the order of their keys' UTF-8 bytes.
+        common_prefixes: what the keys beyond the delimiter were rolled up into, in the same order.
+        next_marker: the last entry or prefix of the page when there is more, else None.
+    """
+
+    entries: list[EntryT]
+    common_prefixes: list[str]
+    next_marker: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What the object at a key must be like for a write to take place.
+
+    Attributes:
+        must_be_absent: no object may be there.
+        etag: there must be one with this entity tag.
+    """
+
+    must_be_absent: bool = False
+    etag: str | None = None
+
+
+UNCONDITIONAL = Condition()
+
+
+def to_microseconds(moment: datetime) -> int:
+    """Return a moment as microseconds since 1970 UTC."""
+    whole_seconds = int(moment.replace(microsecond=0).timestamp())
+    return whole_seconds * 1_000_000 + moment.microsecond
+
+
+def from_microseconds(microseconds: int) -> datetime:
+    """Return the moment of that many microseconds since 1970 UTC."""
+    seconds, rest = divmod(microseconds, 1_000_000)
+    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest)
