@@ -37,7 +37,7 @@ class Call:
     region: str
     claim: Claim | LegacyClaim | None = None
     refusal: SignatureRefused | None = None
-    bearer_token: str = ""
+    bearer_token: str = field(default="", repr=False)
     route: Route | None = None
     operation: Operation | None = None
     principal: Principal | None = None

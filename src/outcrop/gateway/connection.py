@@ -20,7 +20,7 @@ class ClientDisconnected(Exception):  # noqa: N818  # reads as the sentence it i
     """The client went away before its call ended; there is nobody left to answer."""
 
 
-class RequestTooLarge(ServiceError):
+class RequestTooLarge(ServiceError):  # noqa: N818  # AWS's name
     """A request body that is read whole exceeds what the server holds in memory."""
 
     code = "RequestEntityTooLargeException"

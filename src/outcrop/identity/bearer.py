@@ -28,6 +28,9 @@ def verify_bearer_token(
 
     Args:
         token: what followed `Authorization: Bearer `.
+        store: knows the keys.
+        keys: derives signing keys.
+        now: the present.
 
     Raises:
         SignatureRefused: the key is unknown, malformed, tampered with or expired.

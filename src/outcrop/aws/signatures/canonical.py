@@ -19,13 +19,15 @@ def canonical_path(raw_path: str, *, is_s3: bool) -> str:
 
     Args:
         raw_path: percent-encoded path as received.
+        is_s3: whether S3 is called.
     """
     if not raw_path:
         return "/"
     if is_s3:
         if _PLAIN_PATH.match(raw_path):
             return raw_path
-        return quote(unquote_to_bytes(raw_path), safe="/~")
+        # Segment by segment: a slash that came encoded is signed encoded.
+        return "/".join([quote(unquote_to_bytes(part), safe="~") for part in raw_path.split("/")])
     if "//" in raw_path or "/." in raw_path:
         raw_path = _without_dot_segments(raw_path)
     if _PLAIN_PATH.match(raw_path):

@@ -27,14 +27,14 @@ _LONGEST_LINE_BYTES = 8192
 _MOST_TRAILERS = 32
 
 
-class IncompleteBody(ServiceError):
+class IncompleteBody(ServiceError):  # noqa: N818  # AWS's name
     """The body ended early or is not as long as announced."""
 
     code = "IncompleteBody"
     status = 400
 
 
-class MalformedTrailer(ServiceError):
+class MalformedTrailer(ServiceError):  # noqa: N818  # AWS's name
     """The trailing headers are malformed or not those announced."""
 
     code = "MalformedTrailerError"
@@ -67,7 +67,7 @@ class ChunkSigner:
     def _check(self, signature: str, algorithm: str, rest: str) -> None:
         text = f"{algorithm}\n{self._prefix}\n{self._previous}\n{rest}".encode()
         expected = hmac_digest(self._key, text, "sha256").hex()
-        if not compare_digest(expected, signature):
+        if not compare_digest(expected.encode(), signature.encode()):
             raise as_service_error(SignatureRefused(Reason.MISMATCH), "rest-xml")
         self._previous = expected
 

@@ -141,6 +141,7 @@ def as_service_error(refusal: SignatureRefused, protocol: str) -> SignatureError
     """Return the refusal as a service of this protocol words it.
 
     Args:
+        refusal: why.
         protocol: botocore's name: "rest-xml" (S3), "query", "ec2", or one of the JSON and CBOR protocols.
     """
     family = {"rest-xml": _S3, "query": _QUERY, "ec2": _QUERY}.get(protocol, _JSON)

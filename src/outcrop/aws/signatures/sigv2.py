@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from hmac import compare_digest
 from hmac import digest as hmac_digest
-from urllib.parse import parse_qsl, quote, unquote_to_bytes
+from urllib.parse import parse_qsl
 
 from outcrop.aws.http import HttpRequest
+from outcrop.aws.signatures.canonical import canonical_path
 from outcrop.aws.signatures.refusals import Reason, SignatureRefused
 
 # Query parameters that name a part of the resource or shape its answer, and so are signed.
@@ -72,6 +73,10 @@ def verify(
     """Refuse the URL unless its signature is the one this secret gives and it has not expired.
 
     Args:
+        claim: from `read_claim`.
+        request: what was sent.
+        secret: of the claim's key.
+        now: the present.
         virtual_bucket: the bucket, where the host names it and the path does not.
 
     Raises:
@@ -110,7 +115,7 @@ def _string_to_sign(claim: LegacyClaim, request: HttpRequest, virtual_bucket: st
 
 
 def _canonical_resource(claim: LegacyClaim, raw_path: str, virtual_bucket: str) -> str:
-    path = quote(unquote_to_bytes(raw_path or "/"), safe="/~")
+    path = canonical_path(raw_path, is_s3=True)
     if virtual_bucket:
         path = f"/{virtual_bucket}{path}"
     signed = sorted(pair for pair in claim.parameters if pair[0] in _SIGNED_PARAMETERS)

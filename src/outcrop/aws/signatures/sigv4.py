@@ -195,6 +195,8 @@ def verify(
     Time is checked apart, by `check_skew` or `presigned.check_lifetime`.
 
     Args:
+        claim: from `read_claim` here or in `presigned`.
+        request: what was sent.
         signing_key: derived for the claim's scope.
         payload_hash: hex SHA-256 of the body, or the marker that stands for it.
         is_s3: S3 neither normalises the path nor encodes it twice.
