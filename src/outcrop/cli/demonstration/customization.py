@@ -1,0 +1,101 @@
+"""Upload, job, throughput: the calls a program makes to get a custom model that answers."""
+
+import secrets
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from outcrop.cli.connection import Server
+from outcrop.cli.demonstration.examples import Examples, as_jsonl
+from outcrop.cli.terminal import CommandFailed
+
+_POLL_SECONDS = 0.2
+_THROUGHPUT_SECONDS = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """Where the data of a run lies.
+
+    Attributes:
+        name: of the run; bucket, job, model and throughput carry it.
+        validation_uri: None where there was too little data to validate on.
+    """
+
+    name: str
+    bucket: str
+    training_uri: str
+    validation_uri: str | None
+    output_uri: str
+    size_bytes: int
+
+
+def upload(server: Server, examples: Examples) -> Upload:
+    """Put training and validation data into a new bucket; held-out examples stay here."""
+    name = f"demo-{secrets.token_hex(4)}"
+    bucket = f"outcrop-{name}"
+    if server.region == "us-east-1":
+        server.s3.create_bucket(Bucket=bucket)
+    else:  # S3 wants no constraint in its first region, and one everywhere else
+        constraint: Any = server.region  # the stubs list AWS's own regions; ours may be any
+        server.s3.create_bucket(
+            Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": constraint}
+        )
+    files = {"train.jsonl": as_jsonl(examples.training)}
+    if examples.validation:
+        files["validation.jsonl"] = as_jsonl(examples.validation)
+    for key, content in files.items():
+        server.s3.put_object(Bucket=bucket, Key=key, Body=content)
+    uris = {key: f"s3://{bucket}/{key}" for key in files}
+    return Upload(
+        name=name,
+        bucket=bucket,
+        training_uri=uris["train.jsonl"],
+        validation_uri=uris.get("validation.jsonl"),
+        output_uri=f"s3://{bucket}/output/",
+        size_bytes=sum(map(len, files.values())),
+    )
+
+
+def create_job(
+    server: Server, data: Upload, base_model: str, hyperparameters: Mapping[str, str]
+) -> str:
+    """Start the customization job and return its ARN."""
+    validation = (
+        {"validationDataConfig": {"validators": [{"s3Uri": data.validation_uri}]}}
+        if data.validation_uri
+        else {}
+    )
+    answer = server.bedrock.create_model_customization_job(
+        jobName=data.name,
+        customModelName=data.name,
+        roleArn=f"arn:aws:iam::{server.root_key.account_id}:role/outcrop-demo",
+        baseModelIdentifier=base_model,
+        trainingDataConfig={"s3Uri": data.training_uri},
+        outputDataConfig={"s3Uri": data.output_uri},
+        hyperParameters=dict(hyperparameters),
+        **validation,  # type: ignore[arg-type]  # one optional member
+    )
+    return answer["jobArn"]
+
+
+def create_throughput(server: Server, name: str, model_arn: str) -> str:
+    """Give the custom model throughput, wait until it answers, and return the throughput's ARN.
+
+    Raises:
+        CommandFailed: it fails, or takes longer than two minutes.
+    """
+    bedrock = server.bedrock
+    arn = bedrock.create_provisioned_model_throughput(
+        provisionedModelName=name, modelId=model_arn, modelUnits=1
+    )["provisionedModelArn"]
+    deadline = time.monotonic() + _THROUGHPUT_SECONDS
+    while time.monotonic() < deadline:
+        throughput = bedrock.get_provisioned_model_throughput(provisionedModelId=arn)
+        if throughput["status"] == "InService":
+            return arn
+        if throughput["status"] == "Failed":
+            raise CommandFailed(throughput.get("failureMessage") or "the throughput failed")
+        time.sleep(_POLL_SECONDS)
+    raise CommandFailed(f"the throughput was not in service after {_THROUGHPUT_SECONDS} s")
