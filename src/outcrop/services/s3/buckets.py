@@ -1,0 +1,175 @@
+"""Buckets: create, delete, head, list, location."""
+
+import hashlib
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from outcrop.aws.operation import operation
+from outcrop.aws.pagination import decode_token, encode_token
+from outcrop.services.platform import Context
+from outcrop.services.s3.errors import (
+    BucketAlreadyOwnedByYou,
+    IllegalLocationConstraint,
+    InvalidBucketName,
+    InvalidLocationConstraint,
+    in_s3_words,
+)
+from outcrop.services.s3.refusals import refuse_unbuilt
+from outcrop.storage.objects.errors import BucketExists
+
+if TYPE_CHECKING:
+    from types_boto3_s3.type_defs import (
+        CreateBucketRequestTypeDef,
+        DeleteBucketRequestTypeDef,
+        GetBucketLocationRequestTypeDef,
+        HeadBucketRequestTypeDef,
+        ListBucketsRequestTypeDef,
+    )
+
+_FIRST_REGION = "us-east-1"
+_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]\Z", re.ASCII)
+_ADDRESS = re.compile(r"\d+\.\d+\.\d+\.\d+\Z", re.ASCII)
+_RESERVED_STARTS = ("xn--", "sthree-")
+_RESERVED_ENDS = ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")
+_REGION = re.compile(r"[a-z]{2,}(-[a-z]+)+-\d+\Z", re.ASCII)
+_OLD_REGION_NAMES = {"EU": "eu-west-1"}
+_MOST_BUCKETS = 10_000
+
+
+@operation("s3:CreateBucket")
+def create_bucket(request: "CreateBucketRequestTypeDef", context: Context) -> dict[str, Any]:
+    """Make a bucket.
+
+    Raises:
+        InvalidBucketName: the name breaks S3's rules.
+        BucketAlreadyOwnedByYou: it exists (in us-east-1, as in AWS, that is no error).
+        IllegalLocationConstraint: the location is not the region that the request was signed for.
+    """
+    refuse_unbuilt(request, context)
+    name = request["Bucket"]
+    if not is_bucket_name(name):
+        raise InvalidBucketName(BucketName=name)
+    region = _location(request, context)
+    buckets = context.platform.objects.buckets
+    try:
+        buckets.create(name, region)
+    except BucketExists as error:
+        if not (region == _FIRST_REGION == buckets.get(name).region):
+            raise BucketAlreadyOwnedByYou(BucketName=name) from error
+    return {"Location": f"/{name}" if region == _FIRST_REGION else f"http://{context.host}/{name}"}
+
+
+@operation("s3:DeleteBucket")
+def delete_bucket(request: "DeleteBucketRequestTypeDef", context: Context) -> dict[str, Any]:
+    """Delete an empty bucket.
+
+    Raises:
+        NoSuchBucket: no such bucket.
+        BucketNotEmpty: it holds objects or unfinished multipart uploads.
+    """
+    refuse_unbuilt(request, context)
+    with in_s3_words(request["Bucket"]):
+        context.platform.objects.buckets.delete(request["Bucket"])
+    return {}
+
+
+@operation("s3:HeadBucket")
+def head_bucket(request: "HeadBucketRequestTypeDef", context: Context) -> dict[str, Any]:
+    """Say that a bucket exists, and in which region.
+
+    Raises:
+        NoSuchBucket: no such bucket.
+    """
+    refuse_unbuilt(request, context)
+    with in_s3_words(request["Bucket"]):
+        bucket = context.platform.objects.buckets.get(request["Bucket"])
+    return {"BucketRegion": bucket.region, "AccessPointAlias": False}
+
+
+@operation("s3:GetBucketLocation")
+def get_bucket_location(
+    request: "GetBucketLocationRequestTypeDef", context: Context
+) -> dict[str, Any]:
+    """Return a bucket's region; us-east-1 is the empty one.
+
+    Raises:
+        NoSuchBucket: no such bucket.
+    """
+    refuse_unbuilt(request, context)
+    with in_s3_words(request["Bucket"]):
+        region = context.platform.objects.buckets.get(request["Bucket"]).region
+    return {"LocationConstraint": None if region == _FIRST_REGION else region}
+
+
+@operation("s3:ListBuckets")
+def list_buckets(request: "ListBucketsRequestTypeDef", context: Context) -> dict[str, Any]:
+    """Return the account's buckets by name."""
+    prefix, region = request.get("Prefix", ""), request.get("BucketRegion")
+    key = context.platform.token_key
+    token = request.get("ContinuationToken")
+    after = str(decode_token(token, key)["after"]) if token else ""
+    found = [
+        bucket
+        for bucket in context.platform.objects.buckets.list()
+        if bucket.name.startswith(prefix)
+        and bucket.name > after
+        and region in {None, bucket.region}
+    ]
+    shown = found[: request.get("MaxBuckets", _MOST_BUCKETS)]
+    result: dict[str, Any] = {
+        "Buckets": [
+            {
+                "Name": bucket.name,
+                "CreationDate": bucket.created.replace(microsecond=0),
+                "BucketRegion": bucket.region,
+            }
+            for bucket in shown
+        ],
+        "Owner": owner(context),
+    }
+    if prefix:
+        result["Prefix"] = prefix
+    if len(shown) < len(found):
+        result["ContinuationToken"] = encode_token({"after": shown[-1].name}, key)
+    return result
+
+
+def owner(context: Context) -> dict[str, str]:
+    """Return the account as S3 names owners: by a canonical id of 64 hexadecimal digits."""
+    return {"ID": hashlib.sha256(f"canonical {context.account_id}".encode()).hexdigest()}
+
+
+def is_bucket_name(name: str) -> bool:
+    """Whether a name follows S3's rules for general purpose buckets.
+
+    Source: Amazon S3 User Guide, "General purpose bucket naming rules".
+    """
+    return (
+        _NAME.match(name) is not None
+        and ".." not in name
+        and not _ADDRESS.match(name)
+        and not name.startswith(_RESERVED_STARTS)
+        and not name.endswith(_RESERVED_ENDS)
+    )
+
+
+def _location(request: Mapping[str, Any], context: Context) -> str:
+    """Return the region that a bucket is to be in: where the request was sent unless that is us-east-1."""
+    given = str(request.get("CreateBucketConfiguration", {}).get("LocationConstraint", ""))
+    if not given:
+        if context.region != _FIRST_REGION:
+            raise IllegalLocationConstraint(
+                "The unspecified location constraint is incompatible for the region specific "
+                "endpoint this request was sent to."
+            )
+        return _FIRST_REGION
+    region = _OLD_REGION_NAMES.get(given, given)
+    if not _REGION.match(region) or region == _FIRST_REGION:
+        raise InvalidLocationConstraint(LocationConstraint=given)
+    if context.region not in {_FIRST_REGION, region}:
+        raise IllegalLocationConstraint(
+            f"The {given} location constraint is incompatible for the region specific endpoint "
+            "this request was sent to."
+        )
+    return region
