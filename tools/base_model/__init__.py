@@ -1,0 +1,1 @@
+"""Builds the bundled base model: text generator, tokenizer, trainer and n-gram baselines."""
