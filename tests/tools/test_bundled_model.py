@@ -10,7 +10,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerBase
 
 from base_model.chat import CHAT_TEMPLATE, render
-from base_model.evaluation import HELDOUT_PATH, load_heldout
+from base_model.heldout import HELDOUT_PATH, load_heldout
 
 ORDINARY_DIALOGUE = """\
 #Person1#: Excuse me, is this seat taken?
@@ -38,6 +38,10 @@ def card_figure(card: str, label: str) -> float:
     found = re.search(rf"\| {re.escape(label)}[^|]*\| `?([0-9.]+)", card)
     assert found, f"the card has no row {label!r}"
     return float(found[1])
+
+
+def heldout_texts() -> list[str]:
+    return [text for texts in load_heldout().values() for text in texts]
 
 
 def ids_of(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
@@ -111,7 +115,7 @@ def test_the_card_states_the_bits_per_character_that_the_model_has(
     tokenizer: PreTrainedTokenizerBase, model_folder: Path, card: str
 ) -> None:
     model = AutoModelForCausalLM.from_pretrained(model_folder, dtype=torch.float32).eval()
-    texts = load_heldout()
+    texts = heldout_texts()
     nats = 0.0
     with torch.inference_mode():
         for text in texts:
@@ -135,7 +139,7 @@ def test_a_text_read_more_than_a_thousand_tokens_ago_is_easier_the_second_time(
 ) -> None:
     model = AutoModelForCausalLM.from_pretrained(model_folder, dtype=torch.float32).eval()
     phrase = "\n\nMr. Draskel paid 7281 euros for the blue violin near Plum Street."
-    filler = ids_of(tokenizer, "\n\n".join(load_heldout()))[:1400]
+    filler = ids_of(tokenizer, "\n\n".join(heldout_texts()))[:1400]
     target = ids_of(tokenizer, phrase)
 
     def loss_after(context: list[int]) -> float:

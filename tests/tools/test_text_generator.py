@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from itertools import islice
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -12,7 +13,7 @@ from base_model.documents import (
     load_corpus,
     renamed,
 )
-from base_model.evaluation import load_heldout
+from base_model.heldout import load_heldout, write_heldout
 from base_model.lexicon import Lexicon, gerund, past, plural, third_person, with_article
 from base_model.scenarios import draw_dialogue, load_scenarios, parse_scenarios, tidy
 from base_model.tasks import lookup, reorder_list, repeat_text
@@ -37,10 +38,23 @@ def test_reserved_fillers_never_stand_in_training_text() -> None:
 
 
 def test_no_heldout_document_is_a_training_piece() -> None:
-    heldout = set(load_heldout())
+    heldout = {text for texts in load_heldout().values() for text in texts}
     pieces = load_corpus(is_heldout=False)
     joined = {f"{p.text}\nSummary: {p.summary}" if p.summary else p.text for p in pieces}
     assert not heldout & joined
+
+
+def test_the_heldout_text_is_the_one_its_script_writes(tmp_path: Path) -> None:
+    write_heldout(tmp_path / "heldout.txt")
+    assert load_heldout(tmp_path / "heldout.txt") == load_heldout()
+
+
+def test_the_heldout_text_shares_no_template_instance_with_the_training_text() -> None:
+    documents = islice(iter(DocumentStream.training(1)), 3000)
+    seen = {line for document in documents for line in document.splitlines()}
+    for text in load_heldout()["reserved-fillers"] + load_heldout()["unseen-scenarios"]:
+        summary = text.rpartition("\nSummary: ")[2]
+        assert summary not in seen
 
 
 def test_templates_draw_one_branch_and_fill_only_its_slots() -> None:

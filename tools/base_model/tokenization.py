@@ -11,9 +11,10 @@ from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, train
 from base_model.chat import BOS, CHAT_TEMPLATE, END, PAD, SPECIAL_TOKENS
 
 VOCABULARY_SIZE = 4096
-PRE_TOKEN_PATTERN = (
+_CURLY = "\u2019"
+CUT_PATTERN = (
     r" ?#Person\d+#:?"  # speaker labels are one unit, with the colon that opens a turn
-    r"| ?\p{L}+(?:['’](?:[sdmtSDMT]|ll|ve|re)(?!\p{L}))?"  # a word keeps its contraction
+    rf"| ?\p{{L}}+(?:['{_CURLY}](?:[sdmtSDMT]|ll|ve|re)(?!\p{{L}}))?"  # a word keeps its contraction
     r"| ?\p{N}{1,2}"
     r"| ?[^\s\p{L}\p{N}]+\n*"  # punctuation keeps the line break that follows it
     r"|\s+(?!\S)|\s+"
@@ -31,7 +32,7 @@ def train_tokenizer(texts: Iterable[str], vocabulary_size: int = VOCABULARY_SIZE
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
-            pre_tokenizers.Split(Regex(PRE_TOKEN_PATTERN), behavior="isolated"),
+            pre_tokenizers.Split(Regex(CUT_PATTERN), behavior="isolated"),
             pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
         ]
     )

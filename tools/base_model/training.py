@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-import torch.nn.functional as F
+from torch.nn import functional
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from base_model.copying_start import plant_copying
@@ -126,16 +126,24 @@ def make_repeatable(threads: int) -> None:
     torch.utils.deterministic.fill_uninitialized_memory = False
 
 
-def token_losses(model: LlamaForCausalLM, rows_BT: torch.Tensor) -> torch.Tensor:
-    """Return the loss of every token but the first of each row, in nats; shape [B, T-1]."""
-    hidden = model.model(rows_BT[:, :-1], use_cache=False).last_hidden_state
-    flat, targets = hidden.flatten(0, 1), rows_BT[:, 1:].flatten()
+def token_losses(model: LlamaForCausalLM, rows: torch.Tensor) -> torch.Tensor:
+    """Return the loss of every token but the first of each row.
+
+    Args:
+        model: the model to ask.
+        rows: token ids, shape [B, T].
+
+    Returns:
+        Losses in nats, shape [B, T - 1].
+    """
+    hidden = model.model(rows[:, :-1], use_cache=False).last_hidden_state
+    flat, targets = hidden.flatten(0, 1), rows[:, 1:].flatten()
     head = model.lm_head.weight
     losses = [
-        F.cross_entropy(F.linear(part, head), target, reduction="none")
+        functional.cross_entropy(functional.linear(part, head), target, reduction="none")
         for part, target in zip(flat.split(_HEAD_CHUNK), targets.split(_HEAD_CHUNK), strict=True)
     ]
-    return torch.cat(losses).view(rows_BT.size(0), -1)
+    return torch.cat(losses).view(rows.size(0), -1)
 
 
 def train(
