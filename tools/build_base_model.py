@@ -82,7 +82,7 @@ def build(out: Path, plan: TrainingPlan, checkpoints: Path | None = None) -> str
         plan.long_steps * plan.tokens_per_step + 1,
     )
     _say(f"text ready: {len(tokens) + len(long_tokens)} tokens, {training.clock() - begun:.0f} s")
-    ids = [tokenizer.token_to_id(token) for token in (END, BOS, PAD)]
+    ids = [tokenizer.get_vocab()[token] for token in (END, BOS, PAD)]
     model = training.new_model(training.model_config(tokenizer.get_vocab_size(), *ids), plan.seed)
     training.train(model, plan, tokens, long_tokens, _Progress(plan, begun, checkpoints))
     model = _save(model, out)

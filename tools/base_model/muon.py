@@ -22,7 +22,7 @@ def orthogonalize(matrices: torch.Tensor, steps: int = 5) -> torch.Tensor:
     """
     a, b, c = _COEFFICIENTS
     is_tall = matrices.size(1) > matrices.size(2)
-    x = matrices.mT if is_tall else matrices
+    x: torch.Tensor = matrices.mT if is_tall else matrices
     x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
     for _ in range(steps):
         gram = x @ x.mT

@@ -114,7 +114,9 @@ def parse_scenarios(text: str) -> list[Scenario]:
         elif line == "/":
             scenarios[-1].beats[-1].append(Beat(is_optional=False))
         elif not scenarios[-1].beats:
-            scenarios[-1].slots.update(pair.split("=") for pair in line.split())  # type: ignore[arg-type]
+            for pair in line.split():
+                slot, _, category = pair.partition("=")
+                scenarios[-1].slots[slot] = category
         else:
             _read_beat_line(scenarios[-1].beats[-1][-1], line, number)
     return scenarios

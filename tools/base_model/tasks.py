@@ -56,17 +56,16 @@ def reverse_lookup(rng: Random, lexicon: Lexicon) -> Messages:
 
 def repeat_text(rng: Random, lexicon: Lexicon) -> Messages:
     """Ask for a word-for-word copy, of a sentence, a code or invented words."""
-    text = rng.choice(
-        [
-            lambda: draw_sentence(rng, lexicon),
-            lambda: " ".join(draw_sentence(rng, lexicon) for _ in range(rng.randrange(2, 4))),
-            lambda: " ".join(lexicon.invented_name(rng) for _ in range(rng.randrange(2, 8))),
-            lambda: " ".join(
-                numbers_text.digits(rng, rng.randrange(1, 6)) for _ in range(rng.randrange(1, 6))
-            ),
-            lambda: " ".join(_random_words(rng, rng.randrange(3, 14))),
-        ]
-    )()
+    makers: list[Callable[[], str]] = [
+        lambda: draw_sentence(rng, lexicon),
+        lambda: " ".join(draw_sentence(rng, lexicon) for _ in range(rng.randrange(2, 4))),
+        lambda: " ".join(lexicon.invented_name(rng) for _ in range(rng.randrange(2, 8))),
+        lambda: " ".join(
+            numbers_text.digits(rng, rng.randrange(1, 6)) for _ in range(rng.randrange(1, 6))
+        ),
+        lambda: " ".join(_random_words(rng, rng.randrange(3, 14))),
+    ]
+    text = rng.choice(makers)()
     ask = rng.choice(
         [
             "Repeat this: ",
@@ -81,14 +80,12 @@ def repeat_text(rng: Random, lexicon: Lexicon) -> Messages:
 
 def reorder_list(rng: Random, lexicon: Lexicon) -> Messages:
     """Ask for a list in its order, reversed, its first or its last entry."""
-    items = rng.choice(
-        [
-            lambda: _random_words(rng, rng.randrange(3, 8)),
-            lambda: _names(rng, lexicon, rng.randrange(3, 7)),
-            lambda: rng.sample(lexicon.slots["object"], rng.randrange(3, 6)),
-        ]
-    )()
-    items = list(dict.fromkeys(items))
+    makers: list[Callable[[], list[str]]] = [
+        lambda: _random_words(rng, rng.randrange(3, 8)),
+        lambda: _names(rng, lexicon, rng.randrange(3, 7)),
+        lambda: rng.sample(lexicon.slots["object"], rng.randrange(3, 6)),
+    ]
+    items = list(dict.fromkeys(rng.choice(makers)()))
     ask, answer = rng.choice(
         [
             ("Write the list with commas.", ", ".join(items)),

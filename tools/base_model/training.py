@@ -123,7 +123,7 @@ def make_repeatable(threads: int) -> None:
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(mode=True)
     # Nothing here reads fresh memory, so filling it first would only cost time.
-    torch.utils.deterministic.fill_uninitialized_memory = False
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 
 
 def token_losses(model: LlamaForCausalLM, rows: torch.Tensor) -> torch.Tensor:
@@ -141,7 +141,9 @@ def token_losses(model: LlamaForCausalLM, rows: torch.Tensor) -> torch.Tensor:
     head = model.lm_head.weight
     losses = [
         functional.cross_entropy(functional.linear(part, head), target, reduction="none")
-        for part, target in zip(flat.split(_HEAD_CHUNK), targets.split(_HEAD_CHUNK), strict=True)
+        for part, target in zip(
+            torch.split(flat, _HEAD_CHUNK), torch.split(targets, _HEAD_CHUNK), strict=True
+        )
     ]
     return torch.cat(losses).view(rows.size(0), -1)
 
@@ -173,7 +175,7 @@ def train(
     model.train()
     for step in range(plan.steps):
         loss = token_losses(model, next(batches)).mean()
-        loss.backward()
+        torch.autograd.backward(loss)
         factor = plan.rate_factor(step)
         for group in adam.param_groups:
             group["lr"] = plan.other_rate * factor
