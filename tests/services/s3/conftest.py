@@ -1,0 +1,144 @@
+"""S3 behind the real gateway, on loopback from a thread of this process, with real boto3 clients.
+
+Only what S3 needs is composed, so that these tests start in a fraction of a second.
+"""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from uuid import uuid4
+
+import boto3
+import pytest
+import uvloop
+from botocore.config import Config
+
+import outcrop.services.s3
+from outcrop.config import Settings
+from outcrop.core.clock import SystemClock
+from outcrop.crypto.certificates import ensure_certificate
+from outcrop.gateway.gateway import Gateway
+from outcrop.gateway.operations import collect_operations
+from outcrop.gateway.server import serve
+from outcrop.identity.credentials import CredentialStore, load_or_make_root_key
+from outcrop.storage.database import migrations
+from outcrop.storage.database.engine import Database
+from outcrop.storage.home import Home
+from outcrop.storage.objects import ObjectStore
+
+START_SECONDS = 30
+
+
+class S3Server:
+    """A running gateway with the operations of S3.
+
+    Args:
+        folder: its home.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.home = Home(folder)
+        self.home.prepare()
+        self.settings = Settings(home=folder, port=0, tls_port=0)
+        self.root_key = load_or_make_root_key(self.home.root_key, "123456789012")
+        self.certificate = ensure_certificate(self.home.certificates, self.settings.host)
+        self.database = Database.at(self.home.database)
+        migrations.upgrade(self.database)
+        self.store = ObjectStore(self.home.objects, self.database, SystemClock())
+        self.gateway = Gateway(
+            collect_operations([outcrop.services.s3]),
+            CredentialStore(self.root_key),
+            SimpleNamespace(objects=self.store, token_key=b"secret" * 4),
+            self.settings,
+            account_id=self.root_key.account_id,
+        )
+        self.port = self.tls_port = 0
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop: asyncio.Event | None = None
+        self._started = threading.Event()
+        self._thread = threading.Thread(target=lambda: uvloop.run(self._serve()), daemon=True)
+
+    def start(self) -> "S3Server":
+        self._thread.start()
+        assert self._started.wait(START_SECONDS)
+        return self
+
+    def stop(self) -> None:
+        assert self._loop is not None
+        assert self._stop is not None
+        self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join(START_SECONDS)
+        self.gateway.close()
+        self.store.close()
+        self.database.close()
+
+    async def _serve(self) -> None:
+        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+
+        def started(listening: Any) -> None:
+            self.port, self.tls_port = listening.port, listening.tls_port
+            assert self._loop is not None
+            self._loop.call_later(0.05, self._started.set)
+
+        await serve(
+            self.gateway.asgi_app,
+            self.settings,
+            self.certificate,
+            started,
+            lambda: None,
+            stop=self._stop,
+        )
+
+    def client(self, *, tls: bool = False, region: str = "us-east-1", **config: Any) -> Any:
+        """Return a boto3 client with the root key."""
+        return boto3.client(
+            "s3",
+            endpoint_url=(
+                f"https://127.0.0.1:{self.tls_port}" if tls else f"http://127.0.0.1:{self.port}"
+            ),
+            region_name=region,
+            aws_access_key_id=self.root_key.access_key_id,
+            aws_secret_access_key=self.root_key.secret_access_key,
+            verify=str(self.certificate.authority),
+            config=Config(retries={"total_max_attempts": 1}, **config),
+        )
+
+    def litter(self) -> list[str]:
+        """Names left in doubt."""
+        return [path.name for path in (self.home.objects / "incoming").iterdir()]
+
+
+@pytest.fixture(scope="module")
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    running = S3Server(tmp_path_factory.mktemp("s3")).start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="module")
+def s3(s3_server: S3Server) -> Any:
+    return s3_server.client()
+
+
+@pytest.fixture
+def bucket(s3: Any) -> str:
+    name = f"bucket-{uuid4()}"
+    s3.create_bucket(Bucket=name)
+    return name
+
+
+@pytest.fixture
+def refused() -> Any:
+    """Call, and return (code, status) of the error that is answered."""
+    from botocore.exceptions import ClientError
+
+    def call(function: Any, **request: Any) -> tuple[str, int]:
+        with pytest.raises(ClientError) as caught:
+            function(**request)
+        response = caught.value.response
+        return response["Error"]["Code"], response["ResponseMetadata"]["HTTPStatusCode"]
+
+    return call
