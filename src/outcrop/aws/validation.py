@@ -7,21 +7,23 @@ reported together.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
-from functools import cache
+from contextlib import suppress
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from outcrop.aws.errors import ServiceError, ValidationException
 
 if TYPE_CHECKING:
     from botocore.model import OperationModel, Shape
-    from regex import Pattern
 
 Validator = Callable[[Mapping[str, Any]], None]
 # Appends what is wrong with a value at a path.
 _Check = Callable[[Any, str, list[str]], None]
 # Some of AWS's patterns take exponential time on hostile values; a value is refused after this long.
 _PATTERN_TIMEOUT_SECONDS = 0.05
+_REMEMBERED_VALUES = 64
 _SHOWN_CHARACTERS = 1024
 _SENSITIVE = "***"
 
@@ -77,22 +79,37 @@ def _shown(value: Any, is_sensitive: bool) -> str:
     return f"'{text}'"
 
 
+# A repeated group, where backtracking can take exponential time.
+_REPEATED_GROUP = re.compile(r"\)[*+{]")
+_UNBOUNDED = re.compile(r"[*+]|,\}")
+
+
 @cache
-def _pattern(source: str) -> Pattern[str] | None:
-    """Return a model's pattern, or None for those few that only Java's dialect understands."""
+def _matcher(source: str) -> Callable[[str], bool] | None:
+    """Return the test for a model's pattern, or None for those few that only Java's dialect understands.
+
+    Patterns that are quick on any value go to `re`; the others to `regex`, which can give up in time.
+    """
+    if not _REPEATED_GROUP.search(source) and len(_UNBOUNDED.findall(source)) <= 2:
+        with suppress(re.error):
+            quick = re.compile(source)
+            return lambda value: quick.fullmatch(value) is not None
     import regex
 
     try:
-        return regex.compile(source)
+        pattern = regex.compile(source)
     except regex.error:
         return None
 
+    # Clients ask for the same few names and ARNs again and again.
+    @lru_cache(_REMEMBERED_VALUES)
+    def matches(value: str) -> bool:
+        try:
+            return pattern.fullmatch(value, timeout=_PATTERN_TIMEOUT_SECONDS) is not None
+        except TimeoutError:
+            return False
 
-def _matches(pattern: Pattern[str], value: str) -> bool:
-    try:
-        return pattern.fullmatch(value, timeout=_PATTERN_TIMEOUT_SECONDS) is not None
-    except TimeoutError:
-        return False
+    return matches
 
 
 # Says what a scalar breaks, in the order that AWS lists it.
@@ -112,11 +129,10 @@ def _scalar_constraints(shape: Shape) -> _Scalar | None:
         source = traits.get("pattern")
         # A pattern that anything satisfies costs time and says nothing.
         if kind == "string" and source and source not in (".*", r"[\s\S]*", r"\S*\s*.*"):
-            pattern = _pattern(source)
-            if pattern is not None:
-                found = pattern
+            matches = _matcher(source)
+            if matches is not None:
                 words = f"Member must satisfy regular expression pattern: {source}"
-                rules.append((lambda value: _matches(found, value), words))
+                rules.append((matches, words))
     elif kind in ("integer", "long", "float", "double"):
         rules += _size_rules(traits, "value", lambda value: value)
     if not rules:
@@ -201,16 +217,16 @@ class _Compiler:
 
         return check
 
-    def _list(self, shape: Shape) -> _Check | None:
+    def _list(self, shape: Shape) -> _Check:
         members = _Members(shape, "Member", shape.member, self._member)
 
         def check(values: Any, path: str, errors: list[str]) -> None:
             members.check_size(values, path, errors)
             members.check(enumerate(values, 1), values, path, errors)
 
-        return check if members.matter else None
+        return check
 
-    def _map(self, shape: Shape) -> _Check | None:
+    def _map(self, shape: Shape) -> _Check:
         keys = _Members(shape, "Map keys", shape.key, self._member)
         members = _Members(shape, "Map value", shape.value, self._member)
 
@@ -219,13 +235,14 @@ class _Compiler:
             keys.check(((key, key) for key in pairs), pairs, path, errors)
             members.check(pairs.items(), pairs, path, errors)
 
-        return check if members.matter or keys.matter else None
+        return check
 
 
 class _Members:
     """Checks the members of a list, or the keys or values of a map.
 
     AWS reports what plain members break at the collection itself, once; what structures break at the member.
+    No member may be null: none of the served services has sparse collections.
 
     Args:
         shape: the collection.
@@ -246,11 +263,6 @@ class _Members:
         self._plain = _scalar_constraints(member)
         self._nested = None if self._plain is not None else compile_member(member)
         self._sensitive = bool(shape.metadata.get("sensitive") or member.metadata.get("sensitive"))
-
-    @property
-    def matter(self) -> bool:
-        """Whether anything can be wrong here; nulls are then looked for, too."""
-        return bool(self._size) or self._plain is not None or self._nested is not None
 
     def check_size(self, collection: Any, path: str, errors: list[str]) -> None:
         """Check the number of members."""

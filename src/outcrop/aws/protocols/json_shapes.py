@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 
 _SPECIAL_NUMBERS = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
 _INFINITY = float("inf")
-_encode_text = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+# Results are trees, so looking for cycles would only cost time.
+_encode_text = json.JSONEncoder(
+    ensure_ascii=False, check_circular=False, separators=(",", ":")
+).encode
 
 
 def parse_json(body: bytes) -> Any:  # JSON is anything

@@ -48,8 +48,7 @@ def _in_utc(value: datetime) -> datetime:
 
 def format_iso8601(value: datetime) -> str:
     """Return 2026-11-20T16:50:39Z, with a fraction where the time has one."""
-    utc = _in_utc(value)
-    return f"{utc.replace(tzinfo=None).isoformat()}Z"
+    return _in_utc(value).isoformat().removesuffix("+00:00") + "Z"
 
 
 def format_rfc822(value: datetime) -> str:
