@@ -64,7 +64,7 @@ class ServedModel:
         self.context_tokens = int(text_config.max_position_embeddings)
         self.vocabulary_size = int(text_config.vocab_size)
         self._layer_count = int(text_config.num_hidden_layers)
-        self.stop_ids = _stop_ids(self._model, self.tokenizer)
+        self.end_ids = _end_ids(self._model, self.tokenizer)
 
     def new_cache(self) -> RowCache:
         """Return a cache without rows."""
@@ -129,7 +129,7 @@ class ServedModel:
         return logits[:, -1] if kept_columns == 1 else logits
 
 
-def _stop_ids(model: Any, tokenizer: Any) -> frozenset[int]:  # Any: transformers has no types
+def _end_ids(model: Any, tokenizer: Any) -> frozenset[int]:  # Any: transformers has no types
     """Return the tokens that end a turn, wherever the folder names them."""
     found: set[int] = set()
     for value in (

@@ -22,7 +22,7 @@ from outcrop.inference.engine import (
     StopReason,
     prompt_from_wire,
 )
-from outcrop.inference.layout import encode_example, encode_prompt
+from outcrop.inference.layout import encode_completion, encode_prompt
 from outcrop.inference.native.adapters import Adapter
 from outcrop.inference.native.answer import Detokenizer, StopMatcher
 from outcrop.inference.native.cache import RowCache
@@ -177,16 +177,18 @@ class Scheduler:
     def _new_score(self, message: Message) -> ScoredText:
         prompt = prompt_from_wire(message["prompt"])
         answer = {"role": "assistant", "content": message["completion"]}
+        head = self._prompt_ids(prompt)
         with _template_errors():
-            ids, prompt_tokens = encode_example(
-                self._model.tokenizer, [*_chat(prompt), answer], self._model.stop_ids
+            tail = encode_completion(
+                self._model.tokenizer, [*_chat(prompt), answer], self._model.end_ids
             )
+        ids = head + tail
         if len(ids) > self._model.context_tokens:
             raise PromptRejected(
                 f"Input is too long for requested model: prompt and completion have {len(ids)} tokens, the"
                 f" model's context holds {self._model.context_tokens}"
             )
-        return ScoredText(ids, prompt_tokens, self._adapter(message))
+        return ScoredText(ids, len(head), self._adapter(message))
 
     def _prompt_ids(self, prompt: Prompt) -> list[int]:
         tokenizer = self._model.tokenizer
@@ -194,7 +196,7 @@ class Scheduler:
             ids: list[int] = tokenizer.encode(prompt.text, add_special_tokens=True)
         else:
             with _template_errors():
-                ids = encode_prompt(tokenizer, _chat(prompt))
+                ids = encode_prompt(tokenizer, _chat(prompt), self._model.end_ids)
         if not ids:
             raise PromptRejected("the prompt is empty")
         return ids
@@ -256,7 +258,7 @@ class Scheduler:
         generation.output_tokens += 1
         generation.last_token = token
         self._counters.generated_tokens += 1
-        if token in self._model.stop_ids:
+        if token in self._model.end_ids:
             return self._finish(generation, "end_turn")
         self._send_text(generation, generation.stops.add(generation.detokenizer.add(token)))
         if generation.stops.matched is not None:
@@ -324,5 +326,5 @@ def _template_errors() -> Iterator[None]:
     """Report a chat template's refusal as the caller's mistake."""
     try:
         yield
-    except TemplateError as error:
+    except (TemplateError, ValueError) as error:
         raise PromptRejected(f"the model's chat template refuses the messages: {error}") from error

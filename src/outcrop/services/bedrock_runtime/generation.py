@@ -1,0 +1,164 @@
+"""Running a model for an operation: engine events out, engine failures as AWS's errors."""
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from outcrop.aws.errors import ServiceError, ValidationException
+from outcrop.core.errors import EngineError, EngineNotReady
+from outcrop.inference.client import EngineClient
+from outcrop.inference.engine import Finished, GenerationRequest, PromptRejected, TextDelta
+from outcrop.services.bedrock_runtime.errors import (
+    ModelErrorException,
+    ModelNotReadyException,
+    ModelStreamErrorException,
+)
+from outcrop.services.bedrock_runtime.targets import Target
+from outcrop.services.platform import Context
+
+_ENGINE_FAILED = 500  # originalStatusCode: what a model server would have answered
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole answer."""
+
+    text: str
+    finished: Finished
+    latency_ms: int
+
+
+class Stopwatch:
+    """Milliseconds since an operation began."""
+
+    def __init__(self) -> None:
+        self._start_seconds = time.monotonic()
+        self.first_ms: int | None = None
+
+    @property
+    def elapsed_ms(self) -> int:
+        """Whole milliseconds so far."""
+        return round((time.monotonic() - self._start_seconds) * 1000)
+
+    def note_first(self) -> None:
+        """Remember when the first token came."""
+        if self.first_ms is None:
+            self.first_ms = self.elapsed_ms
+
+
+@asynccontextmanager
+async def engine_of(target: Target, context: Context) -> AsyncIterator[EngineClient]:
+    """Give the target's engine; its failures inside the block are raised as AWS's errors.
+
+    Raises:
+        ValidationException: the prompt was too long or malformed.
+        ModelNotReadyException: the engine is still loading.
+        ModelErrorException: it failed.
+    """
+    try:
+        yield await context.platform.engines.engine(target.weights)
+    except EngineError as error:
+        raise _as_service_error(error, target) from error
+
+
+async def generate(request: GenerationRequest, target: Target, context: Context) -> Answer:
+    """Return the whole answer; ends with the caller, within one token when it is cancelled.
+
+    Raises:
+        ServiceError: as `engine_of`.
+    """
+    stopwatch = Stopwatch()
+    pieces: list[str] = []
+    finished: Finished | None = None
+    async with engine_of(target, context) as engine:
+        async for event in engine.generate(request, target.weights.adapter):
+            if isinstance(event, Finished):
+                finished = event
+            else:
+                pieces.append(event.text)
+    assert finished is not None, "an answer ends with Finished"
+    return Answer("".join(pieces), finished, stopwatch.elapsed_ms)
+
+
+async def open_stream(
+    request: GenerationRequest, target: Target, context: Context
+) -> "TokenStream":
+    """Return the answer as it is generated, once its first event is there: errors until then are plain errors.
+
+    Raises:
+        ServiceError: as `engine_of`.
+    """
+    stopwatch = Stopwatch()
+    async with engine_of(target, context) as engine:
+        events = engine.generate(request, target.weights.adapter)
+        first = await anext(events)
+    stopwatch.note_first()
+    return TokenStream(first, events, stopwatch)
+
+
+class TokenStream:
+    """The events of an answer that has begun.
+
+    Args:
+        first: the event that is already there.
+        events: those after it.
+        stopwatch: runs since the operation began.
+    """
+
+    def __init__(
+        self,
+        first: TextDelta | Finished,
+        events: AsyncIterator[TextDelta | Finished],
+        stopwatch: Stopwatch,
+    ) -> None:
+        self._first = first
+        self._events = events
+        self.stopwatch = stopwatch
+
+    async def __aiter__(self) -> AsyncIterator[TextDelta | Finished]:
+        """Yield the events; closing the iterator stops the generation.
+
+        Raises:
+            ModelStreamErrorException: the engine failed on the way.
+        """
+        try:
+            yield self._first
+            async for event in self._events:
+                yield event
+        except EngineError as error:
+            raise ModelStreamErrorException(
+                str(error), originalStatusCode=_ENGINE_FAILED, originalMessage=str(error)
+            ) from error
+        finally:
+            await self.aclose()
+
+    async def aclose(self) -> None:
+        """Stop the generation."""
+        close: Any = getattr(self._events, "aclose", None)  # an async generator has it
+        if close is not None:
+            await close()
+
+
+def refuse_guardrail(identifier: str | None) -> None:
+    """Refuse a call that wants a guardrail: answering without one would be worse than not answering.
+
+    Raises:
+        ValidationException: an identifier is given.
+    """
+    if identifier:
+        raise ValidationException(
+            f"The guardrail {identifier} cannot be applied: guardrails are not offered by this server yet."
+            " Retry without a guardrail identifier."
+        )
+
+
+def _as_service_error(error: EngineError, target: Target) -> ServiceError:
+    if isinstance(error, PromptRejected):
+        return ValidationException(str(error))
+    if isinstance(error, EngineNotReady):
+        return ModelNotReadyException(str(error))
+    return ModelErrorException(
+        str(error), originalStatusCode=_ENGINE_FAILED, resourceName=target.model_id
+    )
