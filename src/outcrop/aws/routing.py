@@ -186,7 +186,7 @@ class _PathTable:
 
     def find(self, request: HttpRequest) -> tuple[_Candidate, list[str]] | None:
         """Return the operation and the raw values of its labels."""
-        segments = request.raw_path.strip("/").split("/")
+        segments = request.raw_path[1:].removesuffix("/").split("/")
         values: list[str] = []
         choice = _walk(self._root, segments, 0, request.method, values)
         candidate = None if choice is None else choice.select(request)
