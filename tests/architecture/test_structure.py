@@ -50,7 +50,9 @@ def test_nothing_is_printed_outside_the_command_line() -> None:
         for path in (ROOT / "src").rglob("*.py")
         if "cli" not in path.parts
         for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id == "print"
     ]
     assert printers == []
 
