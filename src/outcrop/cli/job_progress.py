@@ -182,7 +182,7 @@ def _show_live(console: Console, moments: Iterator[Moment]) -> Moment:
     with Live(_panel(moment), console=console, refresh_per_second=8, transient=True) as live:
         for moment in moments:  # the last one is returned
             live.update(_panel(moment))
-    console.print(_line(moment))
+    console.print(_line(moment), soft_wrap=True)
     return moment
 
 
@@ -192,7 +192,7 @@ def _show_lines(console: Console, moments: Iterator[Moment]) -> Moment:
         now = time.monotonic()
         if moment.phase != phase or now - printed >= _QUIET_LINE_SECONDS:
             phase, printed = moment.phase, now
-            console.print(_line(moment))
+            console.print(_line(moment), soft_wrap=True)
     return moment
 
 
@@ -235,7 +235,7 @@ def _figures(moment: Moment) -> str:
     if steps.restarts:
         figures.append(f"resumed {plural(steps.restarts, 'time')}")
     figures.append(duration(moment.elapsed_seconds))
-    if steps.seconds_left is not None and not moment.has_ended:
+    if steps.seconds_left and not moment.has_ended:
         figures.append(f"{duration(steps.seconds_left)} left")
     return " · ".join(figures)
 

@@ -80,8 +80,14 @@ def create_job(
     return answer["jobArn"]
 
 
-def create_throughput(server: Server, name: str, model_arn: str) -> str:
+def create_throughput(server: Server, name: str, model_arn: str, log_hint: str) -> str:
     """Give the custom model throughput, wait until it answers, and return the throughput's ARN.
+
+    Args:
+        server: that made the model.
+        name: of the throughput.
+        model_arn: the custom model.
+        log_hint: where to look when it fails.
 
     Raises:
         CommandFailed: it fails, or takes longer than two minutes.
@@ -96,6 +102,9 @@ def create_throughput(server: Server, name: str, model_arn: str) -> str:
         if throughput["status"] == "InService":
             return arn
         if throughput["status"] == "Failed":
-            raise CommandFailed(throughput.get("failureMessage") or "the throughput failed")
+            reason = throughput.get("failureMessage") or "it says no more"
+            raise CommandFailed(f"the throughput failed: {reason}", log_hint)
         time.sleep(_POLL_SECONDS)
-    raise CommandFailed(f"the throughput was not in service after {_THROUGHPUT_SECONDS} s")
+    raise CommandFailed(
+        f"the throughput was not in service after {_THROUGHPUT_SECONDS} s", log_hint
+    )

@@ -87,7 +87,9 @@ def run(plan: Plan, console: Console) -> Outcome:
             moment = job_progress.show(console, server, job_arn)
             model_arn = _custom_model(moment, plan.log, server)
         with watch.part("Throughput", "throughput"):
-            throughput = customization.create_throughput(server, upload.name, model_arn)
+            throughput = customization.create_throughput(
+                server, upload.name, model_arn, _log_hint(plan.log, server)
+            )
             console.print(f"  in service: {throughput}", soft_wrap=True)
         with watch.part("Questions to both models", "questions"):
             answers = _ask(console, server, base, throughput, data)
@@ -162,9 +164,13 @@ def _custom_model(moment: Moment, log: Path, server: Server) -> str:
     job = moment.job
     if job["status"] != "Completed":
         reason = job.get("failureMessage") or f"the job ended {job['status']}"
-        place = log if log.exists() else server.home.logs
-        raise CommandFailed(f"training failed: {reason}", f"the server's log is {place}")
+        raise CommandFailed(f"training failed: {reason}", _log_hint(log, server))
     return job["outputModelArn"]
+
+
+def _log_hint(log: Path, server: Server) -> str:
+    logs = [str(path) for path in (log, server.home.logs) if path.exists()]
+    return f"the server's logs: {', '.join(logs)}"
 
 
 def _ask(

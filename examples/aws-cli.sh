@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# Customize a model with the AWS CLI (version 1 or 2), from the training data to the last clean-up.
+#
+#   eval "$(outcrop env)"
+#   examples/aws-cli.sh train.jsonl
+set -euo pipefail
+
+training_file=$1
+name="cli-$(date +%s)-$RANDOM"
+answer=$(mktemp)
+trap 'rm -f "$answer"' EXIT
+
+aws s3 mb "s3://$name"
+aws s3 cp "$training_file" "s3://$name/train.jsonl"
+
+aws bedrock create-model-customization-job \
+  --job-name "$name" \
+  --custom-model-name "$name" \
+  --role-arn arn:aws:iam::000000000000:role/customize \
+  --base-model-identifier outcrop.nano-v1:0 \
+  --training-data-config "{\"s3Uri\": \"s3://$name/train.jsonl\"}" \
+  --output-data-config "{\"s3Uri\": \"s3://$name/output/\"}" \
+  --hyper-parameters '{"epochCount": "2", "batchSize": "8", "learningRate": "0.001"}'
+
+job() { aws bedrock get-model-customization-job --job-identifier "$name" --query "$1" --output text; }
+until [ "$(job status)" != InProgress ]; do sleep 1; done
+if [ "$(job status)" != Completed ]; then
+  job failureMessage >&2
+  exit 1
+fi
+aws s3 ls --recursive "s3://$name/output/"
+
+throughput=$(aws bedrock create-provisioned-model-throughput \
+  --provisioned-model-name "$name" --model-id "$(job outputModelArn)" --model-units 1 \
+  --query provisionedModelArn --output text)
+status() {
+  aws bedrock get-provisioned-model-throughput --provisioned-model-id "$throughput" --query status --output text
+}
+until [ "$(status)" = InService ]; do sleep 0.5; done
+
+aws bedrock-runtime invoke-model --model-id "$throughput" --cli-binary-format raw-in-base64-out \
+  --body '{"prompt": "Hello, how are you?", "max_tokens": 32, "temperature": 0}' "$answer"
+cat "$answer"
+echo
+aws bedrock-runtime converse --model-id "$throughput" --inference-config maxTokens=32,temperature=0 \
+  --messages '[{"role": "user", "content": [{"text": "Hello, how are you?"}]}]'
+
+aws bedrock delete-provisioned-model-throughput --provisioned-model-id "$throughput"
+aws bedrock delete-custom-model --model-identifier "$name"
+aws s3 rb --force "s3://$name"
