@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from support.running_server import RunningServer, running_server
 
 BASE_MODEL = "outcrop.nano-v1:0"

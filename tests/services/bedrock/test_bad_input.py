@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+
 from conftest import Customer, make_customer, records
 from support.running_server import RunningServer
 
@@ -134,7 +135,7 @@ KNOWN_FROM_THE_DATA: dict[str, tuple[bytes, str]] = {
         r"train.jsonl, line 4: .*use one format",
     ),
     "assistant first": (
-        '{"messages": [{"role": "assistant", "content": "a"}]}\n'.encode() * 40,
+        b'{"messages": [{"role": "assistant", "content": "a"}]}\n' * 40,
         r"train.jsonl, line 1: .*role 'assistant', expected 'user'",
     ),
     "too few records": (lines(3), r"train.jsonl: the file has 3 records, at least 8"),
