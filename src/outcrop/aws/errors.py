@@ -8,8 +8,6 @@ The wire serializes any ServiceError in the protocol of the call; the HTTP statu
 model where the operation declares the error, else from the class.
 """
 
-# ruff: noqa: N818  # AWS names its errors without the suffix
-
 
 class ServiceError(Exception):
     """An error with an AWS code that reaches the client.

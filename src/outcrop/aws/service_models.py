@@ -142,7 +142,7 @@ class Service:
         self.model = model
         self.default_protocol: str = model.metadata["protocol"]
         self._protocols: dict[str, WireProtocol] = {}
-        self._operations: dict[tuple[str, str | None], Operation] = {}
+        self._operations: dict[tuple[str, str], Operation] = {}
 
     @cached_property
     def operation_names(self) -> frozenset[str]:
@@ -166,13 +166,13 @@ class Service:
         Raises:
             UnknownOperationException: the service has no such operation.
         """
-        operation = self._operations.get((name, protocol))
+        spoken = protocol or self.default_protocol
+        operation = self._operations.get((name, spoken))
         if operation is None:
             if name not in self.operation_names:
                 raise UnknownOperationException(f"{self.name} has no operation {name!r:.100}")
-            spoken = protocol or self.default_protocol
             operation = Operation(self, self.model.operation_model(name), spoken)
-            self._operations[name, protocol] = operation
+            self._operations[name, spoken] = operation
         return operation
 
     @cached_property
