@@ -149,6 +149,9 @@ class Family:
                 " remove one of the two."
             )
         read = {key: given.get(key, limit.default) for key, limit in self._all().items()}
+        if given.keys() & _EARLY_STOPPING_DEFAULTS.keys():
+            for key, default in _EARLY_STOPPING_DEFAULTS.items():
+                read[key] = default if read[key] is None else read[key]
         method: FineTuningMethod = "full" if read["fineTuningMethod"] == "full" else "lora"
         rank = _integer(read["loraRank"])
         return TrainingHyperparameters(
@@ -257,6 +260,11 @@ OUTCROP_KEYS: Mapping[str, Range] = {
     "checkpointInterval": WholeNumber(1, 10_000, 25),
 }
 
+# Where a family leaves early stopping off, setting one of the two keys turns it on with the other's value here.
+_EARLY_STOPPING_DEFAULTS: Mapping[str, int | float] = {
+    "earlyStoppingThreshold": 0.001,
+    "earlyStoppingPatience": 2,
+}
 _DEFAULT_BATCH_SIZE = 8  # of families whose vendor chooses the batch size
 # Claude's learning rate itself is not public; its multiplier scales these.
 _MULTIPLIER_BASE: Mapping[FineTuningMethod, float] = {"lora": 2e-4, "full": 2e-5}

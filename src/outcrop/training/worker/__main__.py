@@ -103,9 +103,8 @@ def _report_error(folder: Path, message: str, error: Exception) -> int:
 
 
 def _limit_resources() -> None:
-    """Leave no core dumps of users' data, yield to the server, and be the first to go when memory runs out."""
+    """Leave no core dumps of users' data, and be the first to go when memory runs out."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    os.nice(5)
     score = Path("/proc/self/oom_score_adj")
     if score.exists():
         score.write_text("500")

@@ -123,7 +123,7 @@ def add_adapter(model: nn.Module, shape: AdapterShape, seed: int) -> dict[str, n
     for name in names:
         parent_name, _, leaf = name.rpartition(".")
         parent = model.get_submodule(parent_name)
-        layer = LowRankLinear(model.get_submodule(name), shape, generator)
+        layer = LowRankLinear(model.get_submodule(name), shape, generator).train(model.training)
         setattr(parent, leaf, layer)
         parameters[f"{_PREFIX}{name}.lora_A.weight"] = layer.A_RI
         parameters[f"{_PREFIX}{name}.lora_B.weight"] = layer.B_OR

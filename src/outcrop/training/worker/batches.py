@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # tensors have no one equality
 class Row:
     """One tokenised record.
 
@@ -35,7 +35,7 @@ class Row:
         return self.labels_N.numel()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Pack:
     """Several rows as one stream; attention must not cross the boundaries.
 

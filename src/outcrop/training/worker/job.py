@@ -6,7 +6,7 @@ from pathlib import Path
 from outcrop.training.job_folder import STOP_FILE, JobSpec, MetricsLog
 
 
-class StopRequested(Exception):  # noqa: N818  # a request, not an error
+class StopRequested(Exception):  # a request, not an error
     """The stop flag is up; the run ends without output."""
 
 
