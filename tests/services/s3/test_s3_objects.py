@@ -80,7 +80,7 @@ def test_a_checksum_is_verified_kept_and_returned(
     assert s3.get_object(Bucket=bucket, Key="key")["Body"].read() == b"content"
 
 
-def test_an_object_put_without_a_checksum_gets_one(s3_server: Any, s3: Any, bucket: str) -> None:
+def test_an_object_put_without_a_checksum_gets_one(s3_server: Any, bucket: str) -> None:
     plain = s3_server.client(request_checksum_calculation="when_required")
     put = plain.put_object(Bucket=bucket, Key="key", Body=b"123456789")
     assert base64.b64decode(put["ChecksumCRC64NVME"]).hex() == "ae8b14860a799888"

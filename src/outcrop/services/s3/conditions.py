@@ -17,7 +17,7 @@ def check_read(stored: StoredObject, request: Mapping[str, Any]) -> None:
         PreconditionFailed: If-Match or If-Unmodified-Since does not hold.
         NotModified: If-None-Match or If-Modified-Since does not hold.
     """
-    modified = stored.last_modified.replace(microsecond=0)
+    modified = stored.last_modified_second
     if "IfMatch" in request:
         if not _matches(stored.etag, request["IfMatch"]):
             raise PreconditionFailed(Condition="If-Match")

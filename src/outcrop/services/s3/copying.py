@@ -53,7 +53,7 @@ async def copy_object(request: "CopyObjectRequestTypeDef", context: Context) -> 
     return {
         "CopyObjectResult": {
             "ETag": f'"{stored.etag}"',
-            "LastModified": stored.last_modified.replace(microsecond=0),
+            "LastModified": stored.last_modified_second,
             **checksum_members(stored.checksum),
         }
     }
@@ -85,7 +85,7 @@ async def upload_part_copy(
         part = await store.uploads.put_part(upload, number, content)
     result: dict[str, Any] = {
         "ETag": f'"{part.etag}"',
-        "LastModified": part.last_modified.replace(microsecond=0),
+        "LastModified": part.last_modified_second,
     }
     if part.checksum_value is not None:
         result[f"Checksum{upload.checksum_algorithm}"] = part.checksum_value

@@ -145,7 +145,7 @@ def _describe_entry(
 ) -> dict[str, Any]:
     described: dict[str, Any] = {
         "Key": encoded(entry.key, request),
-        "LastModified": entry.last_modified.replace(microsecond=0),
+        "LastModified": entry.last_modified_second,
         "ETag": f'"{entry.etag}"',
         "Size": entry.size_bytes,
         "StorageClass": entry.storage_class,

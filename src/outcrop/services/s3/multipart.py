@@ -104,7 +104,7 @@ def list_parts(request: "ListPartsRequestTypeDef", context: Context) -> dict[str
     for part in shown:
         described: dict[str, Any] = {
             "PartNumber": part.number,
-            "LastModified": part.last_modified.replace(microsecond=0),
+            "LastModified": part.last_modified_second,
             "ETag": f'"{part.etag}"',
             "Size": part.size_bytes,
         }

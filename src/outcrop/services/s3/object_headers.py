@@ -75,7 +75,7 @@ def describe(stored: StoredObject, request: Mapping[str, Any]) -> dict[str, Any]
     """Return the members by which GetObject and HeadObject describe an object, content aside."""
     result: dict[str, Any] = {
         "AcceptRanges": "bytes",
-        "LastModified": stored.last_modified.replace(microsecond=0),
+        "LastModified": stored.last_modified_second,
         "ContentLength": stored.size_bytes,
         "ETag": f'"{stored.etag}"',
         "Metadata": stored.metadata,
@@ -86,10 +86,14 @@ def describe(stored: StoredObject, request: Mapping[str, Any]) -> dict[str, Any]
         result["StorageClass"] = stored.storage_class
     if request.get("ChecksumMode") == "ENABLED" and stored.checksum_value is not None:
         result |= checksum_members(stored.checksum)
-    for override, member in _OVERRIDES.items():
-        if override in request:
-            result[member] = request[override]
     return result
+
+
+def override(result: dict[str, Any], request: Mapping[str, Any]) -> None:
+    """Replace headers of one answer by those that its request wants instead."""
+    for wanted, member in _OVERRIDES.items():
+        if wanted in request:
+            result[member] = request[wanted]
 
 
 def checksum_members(checksum: StoredChecksum | None) -> dict[str, str]:

@@ -14,7 +14,12 @@ from outcrop.services.s3.errors import (
     S3Error,
     in_s3_words,
 )
-from outcrop.services.s3.object_headers import attributes_of, checksum_members, describe
+from outcrop.services.s3.object_headers import (
+    attributes_of,
+    checksum_members,
+    describe,
+    override,
+)
 from outcrop.services.s3.ranges import content_range, requested_range
 from outcrop.services.s3.refusals import check_key, refuse_unbuilt
 from outcrop.services.s3.uploaded_content import read_claim, received_content
@@ -194,7 +199,7 @@ def get_object_attributes(
     with in_s3_words(bucket, key):
         stored = store.get(bucket, key)
     wanted = set(request["ObjectAttributes"])
-    result: dict[str, Any] = {"LastModified": stored.last_modified.replace(microsecond=0)}
+    result: dict[str, Any] = {"LastModified": stored.last_modified_second}
     if "ETag" in wanted:
         result["ETag"] = stored.etag
     if "Checksum" in wanted and stored.checksum is not None:
@@ -235,6 +240,7 @@ def _select(
     """Return the description of what is asked for, and its offset and length in bytes."""
     check_read(stored, request)
     result = describe(stored, request)
+    override(result, request)
     if "PartNumber" in request:
         offset, length = _select_part(stored, request, context, result)
     else:

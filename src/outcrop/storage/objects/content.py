@@ -56,9 +56,21 @@ class ContentFiles:
         """Return the file of a content that is in place."""
         return self._data / content_id[:2] / content_id
 
-    def path_text(self, content_id: str) -> str:
-        """Return the same as `path` in a fraction of the time, for the hottest reads."""
-        return f"{self._data}/{content_id[:2]}/{content_id}"
+    def read(self, content_id: str, size_bytes: int) -> bytes:
+        """Return a whole content, without the layers of Python's file objects.
+
+        Raises:
+            FileNotFoundError: it has been removed.
+            OSError: it is shorter than it should be.
+        """
+        descriptor = os.open(f"{self._data}/{content_id[:2]}/{content_id}", os.O_RDONLY)
+        try:
+            content = os.read(descriptor, size_bytes)
+        finally:
+            os.close(descriptor)
+        if len(content) < size_bytes:
+            raise OSError(f"content {content_id} is shorter than its row says")
+        return content
 
     def new(self, algorithms: Iterable[str] = ()) -> "IncomingContent":
         """Begin a content; it ends with `place` and `settle`, or with `discard`.

@@ -73,9 +73,9 @@ class StoredObject:
     checksum_type: str | None
 
     @property
-    def last_modified(self) -> datetime:
-        """When the content was put."""
-        return from_microseconds(self.last_modified_us)
+    def last_modified_second(self) -> datetime:
+        """When the content was put, to the second: HTTP can say no more."""
+        return datetime.fromtimestamp(self.last_modified_us // 1_000_000, UTC)
 
     @property
     def headers(self) -> dict[str, str]:
@@ -85,6 +85,8 @@ class StoredObject:
     @property
     def metadata(self) -> dict[str, str]:
         """The client's own names and values."""
+        if self.metadata_json == "{}":
+            return {}
         return cast("dict[str, str]", json.loads(self.metadata_json))
 
     @property
@@ -152,9 +154,9 @@ class UploadedPart:
     checksum_value: str | None
 
     @property
-    def last_modified(self) -> datetime:
-        """When it was put."""
-        return from_microseconds(self.last_modified_us)
+    def last_modified_second(self) -> datetime:
+        """When it was put, to the second."""
+        return datetime.fromtimestamp(self.last_modified_us // 1_000_000, UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,9 +172,9 @@ class ListedObject:
     checksum_type: str | None
 
     @property
-    def last_modified(self) -> datetime:
-        """When the content was put."""
-        return from_microseconds(self.last_modified_us)
+    def last_modified_second(self) -> datetime:
+        """When the content was put, to the second."""
+        return datetime.fromtimestamp(self.last_modified_us // 1_000_000, UTC)
 
 
 @dataclass(frozen=True, slots=True)
