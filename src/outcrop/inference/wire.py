@@ -10,7 +10,7 @@ import asyncio
 import json
 import struct
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, cast
 
 MAX_FRAME_BYTES = 64 << 20
 _LENGTH = struct.Struct(">I")
@@ -78,8 +78,8 @@ class FrameProtocol(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport for sending."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # Sockets have writing transports; uvloop's are not of asyncio's class.
+        self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
         """Hand on what has become complete; a peer that breaks the framing is cut off."""
