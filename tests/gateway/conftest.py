@@ -69,7 +69,7 @@ class Served:
                 )
             )
             record = self.settings.home / "server.json"
-            while not record.exists() and not serving.done():
+            while not record.exists() and not serving.done():  # noqa: ASYNC110
                 await asyncio.sleep(0.01)  # a file has no event to wait for
             self._started.set()
             await serving

@@ -166,6 +166,15 @@ def test_a_stopping_server_lets_open_requests_end_and_removes_its_record(
     assert served.failure is None
 
 
+def test_an_idle_client_does_not_hold_up_the_stop(tmp_path: Path) -> None:
+    served = Served(tmp_path / "home").start()
+    for tls in (False, True):
+        served.client("bedrock", tls=tls).get_custom_model(modelIdentifier="m")
+    begun = time.monotonic()
+    served.stop()
+    assert time.monotonic() - begun < 3.0
+
+
 def test_plain_http_stays_on_loopback_unless_it_is_allowed(tmp_path: Path) -> None:
     outside = {False: "127.0.0.1", True: "0.0.0.0"}
     for allowed, address in outside.items():

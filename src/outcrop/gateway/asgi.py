@@ -24,7 +24,7 @@ from outcrop.gateway.connection import (
     Send,
 )
 from outcrop.gateway.parts import Parts
-from outcrop.gateway.sending import send_response
+from outcrop.gateway.sending import send_streamed, send_whole
 
 log = structlog.get_logger("outcrop.gateway")
 Scope = MutableMapping[str, Any]  # ASGI's own type for scopes
@@ -60,14 +60,13 @@ class AsgiApp:
             region=self._gateway.region,
         )
         try:
-            with CancelledWhenClientLeaves(connection):
-                response = await answer(call, self._gateway)
-                await send_response(
-                    response,
-                    send,
-                    is_head=request.method == "HEAD",
-                    must_close=connection.must_close,
-                )
+            response = await answer(call, self._gateway)
+            is_head = request.method == "HEAD"
+            if isinstance(response.body, bytes):
+                await send_whole(response, response.body, send, connection, is_head=is_head)
+            else:
+                with CancelledWhenClientLeaves(connection):
+                    await send_streamed(response, send, connection, is_head=is_head)
         except ClientDisconnected:
             log.debug("client_disconnected", request_id=call.request_id)
         except asyncio.CancelledError:

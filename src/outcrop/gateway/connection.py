@@ -16,11 +16,11 @@ _WATCHED_AFTER_SECONDS = 0.05
 _BODY_PENDING_SECONDS = 0.25
 
 
-class ClientDisconnected(Exception):  # noqa: N818  # reads as the sentence it is
+class ClientDisconnected(Exception):  # reads as the sentence it is
     """The client went away before its call ended; there is nobody left to answer."""
 
 
-class RequestTooLarge(ServiceError):  # noqa: N818  # AWS's name
+class RequestTooLarge(ServiceError):  # AWS's name
     """A request body that is read whole exceeds what the server holds in memory."""
 
     code = "RequestEntityTooLargeException"

@@ -5,7 +5,7 @@ import os
 from collections.abc import AsyncIterator
 
 from outcrop.aws.http import FileRange, HttpResponse
-from outcrop.gateway.connection import Send
+from outcrop.gateway.connection import Connection, Message, Send
 
 _PIECE_BYTES = 256 * 1024
 # Reading less than this from the page cache is quicker than handing it to a thread.
@@ -13,41 +13,69 @@ _READ_INLINE_BYTES = 64 * 1024
 _BODILESS = frozenset({204, 304})
 
 
-async def send_response(
-    response: HttpResponse, send: Send, *, is_head: bool, must_close: bool
+async def send_whole(
+    response: HttpResponse, body: bytes, send: Send, connection: Connection, *, is_head: bool
 ) -> None:
-    """Send a response; a streamed body is closed however the sending ends.
+    """Send a response whose body is in memory.
 
     Args:
-        response: what the chain answered.
+        response: status and headers.
+        body: the response's.
         send: ASGI's.
+        connection: closed afterwards where it cannot serve another request.
         is_head: the request was HEAD: headers only.
-        must_close: the connection cannot serve another request.
+    """
+    await send(_start(response, connection, None if is_head else len(body)))
+    await send({"type": "http.response.body", "body": body})
+
+
+async def send_streamed(
+    response: HttpResponse, send: Send, connection: Connection, *, is_head: bool
+) -> None:
+    """Send a response from a file or an iterator, which is closed however the sending ends.
+
+    Args:
+        response: its body is not bytes.
+        send: ASGI's.
+        connection: closed afterwards where it cannot serve another request.
+        is_head: the request was HEAD: headers only.
     """
     body = response.body
-    headers = [
-        (name.lower().encode("latin-1"), _encoded(value)) for name, value in response.headers
-    ]
-    has_length = any(name == b"content-length" for name, _ in headers)
-    if not has_length and not is_head and response.status not in _BODILESS:
-        if isinstance(body, bytes):
-            headers.append((b"content-length", b"%d" % len(body)))
+    assert not isinstance(body, bytes)
+    try:
+        if is_head:
+            await send(_start(response, connection, None))
+            await send({"type": "http.response.body", "body": b""})
         elif isinstance(body, FileRange):
-            headers.append((b"content-length", b"%d" % body.length_bytes))
-    if must_close:
-        headers.append((b"connection", b"close"))
-    start = {"type": "http.response.start", "status": response.status, "headers": headers}
-    if isinstance(body, bytes):
-        await send(start)
-        await send({"type": "http.response.body", "body": body})
-    elif is_head:
-        await send(start)
-        await send({"type": "http.response.body", "body": b""})
+            await _send_file(body, _start(response, connection, body.length_bytes), send)
+        else:
+            await send(_start(response, connection, None))
+            async for piece in body:
+                if piece:
+                    await send({"type": "http.response.body", "body": piece, "more_body": True})
+            await send({"type": "http.response.body", "body": b""})
+    finally:
         await _close(body)
-    elif isinstance(body, FileRange):
-        await _send_file(body, start, send)
-    else:
-        await _send_pieces(body, start, send)
+
+
+def _start(response: HttpResponse, connection: Connection, length_bytes: int | None) -> Message:
+    """Return the message that opens a response.
+
+    Args:
+        response: status and headers; a Content-Length among them wins.
+        connection: told whether to stay open.
+        length_bytes: of the body, where it is known.
+    """
+    headers = []
+    for name, value in response.headers:
+        if length_bytes is not None and name.lower() == "content-length":
+            length_bytes = None
+        headers.append((name.encode("latin-1"), _encoded(value)))
+    if length_bytes is not None and response.status not in _BODILESS:
+        headers.append((b"content-length", b"%d" % length_bytes))
+    if connection.must_close:
+        headers.append((b"connection", b"close"))
+    return {"type": "http.response.start", "status": response.status, "headers": headers}
 
 
 def _encoded(value: str) -> bytes:
@@ -57,17 +85,18 @@ def _encoded(value: str) -> bytes:
         return value.encode()
 
 
-async def _send_file(part: FileRange, start: dict[str, object], send: Send) -> None:
-    # Opened before the status is sent, so that a missing file is still an error response.
+async def _send_file(part: FileRange, start: Message, send: Send) -> None:
+    # Opened before the status is sent: a file that is gone must not look like an answer.
     descriptor = os.open(part.path, os.O_RDONLY)
     try:
-        await send(start)
-        loop = asyncio.get_running_loop()
         offset, remaining = part.offset_bytes, part.length_bytes
         if remaining <= _READ_INLINE_BYTES:
             piece = os.pread(descriptor, remaining, offset)
+            await send(start)
             await send({"type": "http.response.body", "body": piece})
             return
+        await send(start)
+        loop = asyncio.get_running_loop()
         while remaining:
             piece = await loop.run_in_executor(
                 None, os.pread, descriptor, min(_PIECE_BYTES, remaining), offset
@@ -77,24 +106,11 @@ async def _send_file(part: FileRange, start: dict[str, object], send: Send) -> N
             offset += len(piece)
             remaining -= len(piece)
             await send({"type": "http.response.body", "body": piece, "more_body": remaining > 0})
-        if part.length_bytes == 0:
-            await send({"type": "http.response.body", "body": b""})
     finally:
         os.close(descriptor)
 
 
-async def _send_pieces(pieces: AsyncIterator[bytes], start: dict[str, object], send: Send) -> None:
-    try:
-        await send(start)
-        async for piece in pieces:
-            if piece:
-                await send({"type": "http.response.body", "body": piece, "more_body": True})
-        await send({"type": "http.response.body", "body": b""})
-    finally:
-        await _close(pieces)
-
-
-async def _close(body: object) -> None:
+async def _close(body: AsyncIterator[bytes] | FileRange) -> None:
     close = getattr(body, "aclose", None)
     if close is not None:
         await close()

@@ -31,7 +31,9 @@ log = structlog.get_logger("outcrop.gateway")
 _BACKLOG = 2048
 # AWS SDKs keep idle connections; a server that closes them first makes their next call fail.
 _KEEP_ALIVE_SECONDS = 75
-_GRACE_SECONDS = 5
+_GRACE_SECONDS = 5.0
+_FLUSH_SECONDS = 1.0
+_FLUSH_POLL_SECONDS = 0.02
 _DATE_REFRESH_SECONDS = 1.0
 
 
@@ -115,7 +117,7 @@ async def serve(  # noqa: PLR0913  # the composition root names each of them
     finally:
         app.is_ready = False
         record.unlink(missing_ok=True)
-        await asyncio.gather(*(server.shutdown() for server in servers))
+        await _shut_down(servers)
         await _settled(on_stopped())
 
 
@@ -181,7 +183,6 @@ async def _start(
         server_header=False,
         backlog=_BACKLOG,
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=_GRACE_SECONDS,
         ssl_context_factory=None if tls is None else (lambda _config, _default: tls),
     )
     config.load()
@@ -200,6 +201,38 @@ async def _until_stopped(servers: list[uvicorn.Server], stop: asyncio.Event) -> 
         except TimeoutError:
             for server in servers:
                 await server.on_tick(0)
+
+
+async def _shut_down(servers: list[uvicorn.Server]) -> None:
+    """Stop listening, let open requests end, then drop every connection."""
+    for server in servers:
+        for listener in server.servers:
+            listener.close()
+        for connection in _connections(server):
+            if connection.cycle is None or connection.cycle.response_complete:
+                # Not closed politely: over TLS that waits half a minute for the client's goodbye.
+                connection.transport.abort()
+            else:
+                connection.shutdown()
+    tasks = {task for server in servers for task in server.server_state.tasks}
+    if tasks:
+        _, late = await asyncio.wait(tasks, timeout=_GRACE_SECONDS)
+        for task in late:
+            task.cancel()
+        if late:
+            await asyncio.wait(late, timeout=_FLUSH_SECONDS)
+    for _ in range(int(_FLUSH_SECONDS / _FLUSH_POLL_SECONDS)):
+        if not any(server.server_state.connections for server in servers):
+            return
+        await asyncio.sleep(_FLUSH_POLL_SECONDS)
+    for server in servers:
+        for connection in _connections(server):
+            connection.transport.abort()
+
+
+def _connections(server: uvicorn.Server) -> list[HttpToolsProtocol]:
+    found = server.server_state.connections
+    return [connection for connection in found if isinstance(connection, HttpToolsProtocol)]
 
 
 def _stop_on_signals(stop: asyncio.Event) -> None:

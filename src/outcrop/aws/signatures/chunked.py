@@ -27,14 +27,14 @@ _LONGEST_LINE_BYTES = 8192
 _MOST_TRAILERS = 32
 
 
-class IncompleteBody(ServiceError):  # noqa: N818  # AWS's name
+class IncompleteBody(ServiceError):  # AWS's name
     """The body ended early or is not as long as announced."""
 
     code = "IncompleteBody"
     status = 400
 
 
-class MalformedTrailer(ServiceError):  # noqa: N818  # AWS's name
+class MalformedTrailer(ServiceError):  # AWS's name
     """The trailing headers are malformed or not those announced."""
 
     code = "MalformedTrailerError"

@@ -25,7 +25,7 @@ class Reason(Enum):
     BEARER = "bearer"
 
 
-class SignatureRefused(Exception):  # noqa: N818  # reads as the sentence it is
+class SignatureRefused(Exception):  # reads as the sentence it is
     """The request does not prove who sent it.
 
     Args:

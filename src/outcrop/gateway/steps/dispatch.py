@@ -5,9 +5,12 @@ they take microseconds. All others run in the writer's thread, so that no commit
 """
 
 import asyncio
+from collections.abc import Awaitable
+from typing import Any
 
 from outcrop.aws.operation import RequestContext
 from outcrop.gateway.call import Call
+from outcrop.gateway.connection import CancelledWhenClientLeaves
 from outcrop.gateway.parts import Parts
 
 
@@ -33,7 +36,7 @@ async def dispatch(call: Call, gateway: Parts) -> None:
         response_headers=call.response_headers,
     )
     if operation.is_async:
-        result = await operation.function(call.parameters, context)
+        result = await _while_connected(operation.function(call.parameters, context), call)
     elif operation.only_reads and gateway.reads_inline:
         result = operation.function(call.parameters, context)
     else:
@@ -42,3 +45,11 @@ async def dispatch(call: Call, gateway: Parts) -> None:
             gateway.writer, operation.function, call.parameters, context
         )
     call.result = result or {}
+
+
+async def _while_connected(pending: Awaitable[Any], call: Call) -> Any:
+    """Wait for an operation; it is cancelled when its client leaves meanwhile."""
+    if call.connection is None:
+        return await pending
+    with CancelledWhenClientLeaves(call.connection):
+        return await pending

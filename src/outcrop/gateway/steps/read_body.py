@@ -13,14 +13,14 @@ from outcrop.gateway.connection import Connection, RequestTooLarge
 MOST_BODY_BYTES = 25_000_000
 
 
-class MissingContentLength(ServiceError):  # noqa: N818  # AWS's name
+class MissingContentLength(ServiceError):  # AWS's name
     """A chunked upload does not say how long its content is."""
 
     code = "MissingContentLength"
     status = 411
 
 
-class InvalidRequest(ServiceError):  # noqa: N818  # AWS's name
+class InvalidRequest(ServiceError):  # AWS's name
     """The request's body cannot be read as its headers describe it."""
 
     code = "InvalidRequest"
