@@ -10,6 +10,7 @@ from pathlib import Path
 import structlog
 
 import outcrop.services
+from outcrop.aws import service_models
 from outcrop.config import Settings
 from outcrop.core.clock import SystemClock
 from outcrop.crypto.certificates import ensure_certificate
@@ -32,6 +33,7 @@ from outcrop.training.supervisor import Supervisor
 log = structlog.get_logger("outcrop.app")
 
 BUNDLED_MODEL = Path(__file__).parent / "bundled" / "nano_v1"
+BUILT_SERVICES = ("bedrock", "bedrock-runtime", "s3")
 # Routed although nothing of them is built yet: their callers get a typed answer in their own protocol.
 FURTHER_SERVICES = (
     "iam",
@@ -94,6 +96,8 @@ def _serve_locked(
 
     async def start(listening: Listening) -> None:
         platform.loop = asyncio.get_running_loop()
+        for service in BUILT_SERVICES:  # now rather than within somebody's first request
+            service_models.load(service)
         # Recovered jobs may call the gateway at once, so it listens first.
         await asyncio.to_thread(platform.durable.launch)
         if on_started is not None:
