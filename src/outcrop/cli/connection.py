@@ -103,10 +103,8 @@ class Server:
         from botocore.config import Config
         from botocore.session import Session
 
-        session = Session()
-        # A profile that the shell names need not exist here, and must not change what is called.
-        session.set_config_variable("profile", None)
-        session.full_config["profiles"].clear()
+        # A profile that the shell names need not exist, and must not change what is called.
+        session = Session(session_vars={"profile": (None, None, None, None)})
         return boto3.Session(
             aws_access_key_id=self.root_key.access_key_id,
             aws_secret_access_key=self.root_key.secret_access_key,
