@@ -13,7 +13,7 @@ from safetensors import safe_open
 
 from outcrop.config import Settings
 from outcrop.core.errors import JobFailed
-from outcrop.training.job_folder import Event, TrainingResult, read_history
+from outcrop.training.job_folder import Event, TrainingResult, read_events, read_history
 from outcrop.training.supervisor import Supervisor, SupervisorClosed
 from support.training_jobs import make_job
 
@@ -54,7 +54,7 @@ def test_an_over_long_record_fails_the_job_with_its_line(tiny_llama: Path, tmp_p
     assert not (folder / "output").exists()
     with pytest.raises(JobFailed, match="line 31"):  # without another attempt
         run(folder)
-    assert sum(json.loads(x)["event"] == "started" for x in (folder / "metrics.jsonl").open()) == 1
+    assert [event["event"] for event in read_events(folder)[0]].count("started") == 1
 
 
 def test_a_full_disk_fails_the_job_with_that_reason(
@@ -126,7 +126,7 @@ def test_a_second_worker_waits_for_the_first_and_changes_nothing(
         thread.join()
     assert len(results) == 2
     assert results[0] == results[1]
-    events = [json.loads(line) for line in (folder / "metrics.jsonl").open()]
+    events = read_events(folder)[0]
     assert [e["step"] for e in events if e["event"] == "step"] == list(range(1, 7))
 
 

@@ -8,10 +8,9 @@ import torch
 from outcrop.training.worker.checkpoints import Checkpoints
 
 
-def _write(folder: Path, step: int, **options: object) -> None:
-    Checkpoints(folder).write(
-        step, {"weights": {"w": torch.full((3,), float(step))}}, {"at": step}, **options
-    )  # type: ignore[arg-type]
+def _write(folder: Path, step: int, unchanged: tuple[str, ...] = ()) -> None:
+    weights = {"w": torch.full((3,), float(step))}
+    Checkpoints(folder).write(step, {"weights": weights}, {"at": step}, unchanged)
 
 
 def test_the_newest_checkpoint_is_found_and_only_two_are_kept(tmp_path: Path) -> None:

@@ -24,18 +24,11 @@ def _labelled(model: Path, row: Row) -> str:
 
 
 PAIR = {"prompt": "What is the order number?", "completion": "It is LD-8367."}
+TURNS = [("user", "one"), ("assistant", "two"), ("user", "three"), ("assistant", "four")]
 CONVERSATION = {
     "schemaVersion": "bedrock-conversation-2024",
     "system": [{"text": "Please summarise."}],
-    "messages": [
-        {"role": role, "content": [{"text": text}]}
-        for role, text in (
-            ("user", "one"),
-            ("assistant", "two"),
-            ("user", "three"),
-            ("assistant", "four"),
-        )
-    ],
+    "messages": [{"role": role, "content": [{"text": text}]} for role, text in TURNS],
 }
 
 
@@ -64,10 +57,8 @@ def test_every_assistant_turn_of_a_conversation_is_labelled(
     (row,) = _read(tiny_llama, tmp_path, CONVERSATION)
     assert _labelled(tiny_llama, row) == "two<|end|>four<|end|>"
     tokenizer = AutoTokenizer.from_pretrained(tiny_llama)
-    chat = [{"role": "system", "content": "Please summarise."}] + [
-        {"role": turn["role"], "content": turn["content"][0]["text"]}
-        for turn in CONVERSATION["messages"]  # type: ignore[index]
-    ]
+    turns = [("system", "Please summarise."), *TURNS]
+    chat = [{"role": role, "content": text} for role, text in turns]
     whole = tokenizer.apply_chat_template(chat, return_dict=False)
     assert row.tokens_T.tolist() == whole
 

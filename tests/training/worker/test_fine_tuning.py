@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -91,7 +92,7 @@ def test_the_best_weights_survive_an_interruption(
     tiny_llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A rate this high makes later epochs worse, so the kept weights are those of an early one."""
-    changes = {"epochs": 6, "learning_rate": 0.2, "early_stopping_patience": 3}
+    changes: dict[str, Any] = {"epochs": 6, "learning_rate": 0.2, "early_stopping_patience": 3}
     undisturbed = make_job(tmp_path / "a", tiny_llama, **changes)
     expected = run(undisturbed)
     assert expected.kept_step < expected.steps

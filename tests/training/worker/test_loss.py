@@ -70,9 +70,9 @@ def test_loss_and_gradients_of_all_weights_equal_the_naive_ones(
     value, gradients = _gradients(model, rows)
     plain = AutoModelForCausalLM.from_pretrained(tiny_llama)
     expected = _naive_loss(plain, rows)
-    expected.backward()
+    expected.backward()  # type: ignore[no-untyped-call]
     assert value == pytest.approx(expected.item(), rel=1e-5)
-    _assert_close(gradients, {name: p.grad for name, p in plain.named_parameters()})  # type: ignore[misc]
+    _assert_close(gradients, {name: p.grad for name, p in plain.named_parameters()})
 
 
 def test_a_batch_of_eight_equals_eight_accumulations_of_one(

@@ -169,8 +169,6 @@ class Run:
         self.best: dict[str, Tensor] = {}
         self.best_is_saved = False
 
-    # ------------------------------------------------------------------------------------------- resume
-
     def resume(self) -> None:
         """Take up the newest checkpoint, or validate the untrained model and write the first."""
         checkpoint = self.checkpoints.latest()
@@ -201,8 +199,6 @@ class Run:
             self.stopping = EarlyStopping(**state["stopping"])  # type: ignore[arg-type]
         self.best = checkpoint.tensors("best") or {}
         self.best_is_saved = bool(self.best)
-
-    # -------------------------------------------------------------------------------------------- train
 
     def train(self) -> None:
         """Make the steps that are left; validate after each epoch, checkpoint on the way."""
@@ -299,8 +295,6 @@ class Run:
         )
         self.best_is_saved = bool(self.best)
         self.job.metrics.write("checkpoint", step=self.progress.step)
-
-    # ------------------------------------------------------------------------------------------- finish
 
     def finish(self) -> None:
         """Write output/ and, last, result.json."""
