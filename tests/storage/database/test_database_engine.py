@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy.exc import OperationalError
 
+from outcrop.core.errors import StorageFull
 from outcrop.storage.database.engine import Database
 
 
@@ -122,3 +123,14 @@ def test_another_process_that_writes_is_waited_for(database: Database, tmp_path:
         waiting.result()
     assert value(database) == 2
     other.close()
+
+
+def test_a_full_disk_is_said_so_and_leaves_nothing(database: Database) -> None:
+    def fill() -> None:
+        with database.write() as connection:
+            connection.exec_driver_sql("PRAGMA max_page_count = 8")
+            connection.exec_driver_sql("UPDATE counter SET value = zeroblob(1000000)")
+
+    with pytest.raises(StorageFull, match="full"):
+        fill()
+    assert value(database) == 0

@@ -28,6 +28,8 @@ from outcrop.core.errors import StorageFull
 from outcrop.storage.objects.checksums import Checksum, encode, new_checksum
 
 BLOCK_BYTES = 1 << 20
+# More than there are cores: threads that wait for the disk must not keep others from hashing.
+_THREADS = 8
 _FULL_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _NO_LINK = {errno.EMLINK, errno.EPERM, errno.EXDEV, errno.ENOTSUP}
 
@@ -47,7 +49,7 @@ class ContentFiles:
         self._reserved_bytes = reserved_bytes
         self._data.mkdir(parents=True, exist_ok=True)
         self._incoming.mkdir(parents=True, exist_ok=True)
-        self.threads = ThreadPoolExecutor(4, thread_name_prefix="content")
+        self.threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="content")
         self._lock = threading.Lock()
         self._held: Counter[str] = Counter()
         self._doomed: set[str] = set()
