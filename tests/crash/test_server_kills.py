@@ -21,7 +21,7 @@ from support.running_server import RunningServer, running_server
 
 CHECKPOINT_INTERVAL = 5
 RECORDS = 64
-EPOCHS = 8
+EPOCHS = 4
 STEPS = RECORDS // 8 * EPOCHS
 BUCKET = "crash-test"
 STAGES = ("staging", "data processing", "training", "checkpoint", "registration")

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+from collections.abc import Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     )
 
 WORKFLOW = "customization_job"
+_REMEMBERED = 2048  # jobs whose details are at hand; clients poll them
 _DETAIL_NAMES = {
     "validation": "validationDetails",
     "dataProcessing": "dataProcessingDetails",
@@ -233,7 +236,9 @@ def _require(connection: Connection, identifier: str, context: Context) -> JobRo
     return row
 
 
-def _status_details(phases_json: str) -> dict[str, Any]:
+@lru_cache(_REMEMBERED)
+def _status_details(phases_json: str) -> Mapping[str, Any]:
+    """Return statusDetails; shared between responses, so nobody may change it."""
     details: dict[str, Any] = {}
     for phase, (status, started_us, modified_us) in json.loads(phases_json).items():
         detail = {"status": status}

@@ -29,6 +29,7 @@ from outcrop.storage.models import weights_of
 QUEUE = "serving"
 CONCURRENCY = 4
 _LONGEST_LOAD_SECONDS = 900.0
+_RETRY_SECONDS = 0.5
 
 _log = structlog.get_logger(__name__)
 
@@ -80,7 +81,8 @@ class ServingWorkflow:
             while not self._try_load(weights):
                 platform.durable.check_stopping()
                 if time.monotonic() > deadline:
-                    return f"The model did not load within {_LONGEST_LOAD_SECONDS:.0f} s"
+                    return f"No engine was free for the model in {_LONGEST_LOAD_SECONDS:.0f} s"
+                time.sleep(_RETRY_SECONDS)
         except Exception as error:  # noqa: BLE001  # whatever it is, it becomes the endpoint's reason
             platform.durable.check_stopping()
             if not isinstance(error, (OutcropError, OSError)):

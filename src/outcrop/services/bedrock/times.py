@@ -1,11 +1,14 @@
 """Times of rows (microseconds since 1970, UTC) and of the wire (datetimes)."""
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from outcrop.core.clock import Clock
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+# A page of a list holds some hundred times, and clients poll: the same ones are asked for again and again.
+_REMEMBERED = 8192
 
 
 def now_us(clock: Clock) -> int:
@@ -19,6 +22,7 @@ def to_us(moment: datetime) -> int:
     return (aware - _EPOCH) // _MICROSECOND
 
 
+@lru_cache(_REMEMBERED)
 def from_us(microseconds: int) -> datetime:
     """Return a row's time as the wire takes it."""
     return _EPOCH + timedelta(microseconds=microseconds)
