@@ -43,6 +43,7 @@ class Steps:
         validations: (step, validation loss); step 0 is the untrained model.
         dataset: the "dataset" event: numbers of records and tokens.
         restarts: how many times a worker had to begin again.
+        kept_step: whose weights early stopping went back to; None when the run went to its end.
     """
 
     total: int | None = None
@@ -51,7 +52,7 @@ class Steps:
     validations: list[tuple[int, float]] = field(default_factory=list)
     dataset: Event = field(default_factory=dict)
     restarts: int = 0
-    stopped_early_at: int | None = None
+    kept_step: int | None = None
     _recent: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=_WINDOW_STEPS))
 
     def take(self, event: Event) -> None:
@@ -73,7 +74,7 @@ class Steps:
                 self.validations = [item for item in self.validations if item[0] <= event["step"]]
                 self._recent.clear()
             case "early_stop":
-                self.stopped_early_at = event["step"]
+                self.kept_step = event["kept_step"]
 
     @property
     def done(self) -> int:
@@ -232,6 +233,8 @@ def _figures(moment: Moment) -> str:
         figures.append(f"validation {steps.validations[-1][1]:.3f}")
     if steps.tokens_per_second is not None and not moment.has_ended:
         figures.append(f"{steps.tokens_per_second:,.0f} tokens/s")
+    if steps.kept_step is not None:
+        figures.append(f"stopped early, weights of step {steps.kept_step} kept")
     if steps.restarts:
         figures.append(f"resumed {plural(steps.restarts, 'time')}")
     figures.append(duration(moment.elapsed_seconds))

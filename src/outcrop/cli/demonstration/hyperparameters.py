@@ -25,6 +25,18 @@ class Chosen:
     method: str | None = None
     further: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def values(self) -> dict[str, str]:
+        """The wishes by their names in the API."""
+        given = {
+            "epochCount": self.epochs,
+            "learningRate": self.learning_rate,
+            "batchSize": self.batch_size,
+            "fineTuningMethod": self.method,
+        }
+        wishes = {name: str(value) for name, value in given.items() if value is not None}
+        return {**wishes, **self.further}
+
 
 def request_for(chosen: Chosen, training_examples: int, *, has_validation: bool) -> dict[str, str]:
     """Return the request's hyperParameters.
@@ -39,14 +51,7 @@ def request_for(chosen: Chosen, training_examples: int, *, has_validation: bool)
     if has_validation:
         # Nothing is lost by it: a run that only improves goes to its end.
         values |= {"earlyStoppingThreshold": "0", "earlyStoppingPatience": "2"}
-    given = {
-        "epochCount": chosen.epochs,
-        "learningRate": chosen.learning_rate,
-        "batchSize": chosen.batch_size,
-        "fineTuningMethod": chosen.method,
-    }
-    values |= {name: f"{value}" for name, value in given.items() if value is not None}
-    return {**values, **chosen.further}
+    return {**values, **chosen.values}
 
 
 def parse(

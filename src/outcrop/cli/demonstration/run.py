@@ -4,7 +4,7 @@ Read `run` down; each part is timed under the name it is printed with.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,12 +65,14 @@ def run(plan: Plan, console: Console) -> Outcome:
     """
     watch = Stopwatch(console)
     base = _base_model(plan)
+    # A setting that will be refused is better refused now than after the upload.
+    hyperparameters.parse(plan.chosen.values, base.family, has_validation=False)
     with ExitStack() as stack:
         with watch.part("Server", "starting"):
             server = stack.enter_context(server_on(plan.settings, plan.log))
             console.print(f"  {server.http_url} · home {server.home.path}", soft_wrap=True)
         with watch.part("Data", "data"):
-            data = examples.load(plan.source, lambda item: _fits(server, base, item))
+            data = examples.load(plan.source, _fits(server, base))
             presentation.print_data(console, data)
             upload = customization.upload(server, data)
             console.print(
@@ -152,11 +154,16 @@ def _base_model(plan: Plan) -> BaseModel:
     return base
 
 
-def _fits(server: Server, base: BaseModel, example: Example) -> bool:
-    if not examples.may_be_too_long(example, base.context_tokens):
-        return True
-    tokens = questions.count_tokens(server.runtime(), base.model_id, example)
-    return tokens <= base.context_tokens
+def _fits(server: Server, base: BaseModel) -> Callable[[Example], bool]:
+    """Return a function that tells whether an example fits into the model's context."""
+    client = server.runtime()
+
+    def fits(example: Example) -> bool:
+        if not examples.may_be_too_long(example, base.context_tokens):
+            return True
+        return questions.count_tokens(client, base.model_id, example) <= base.context_tokens
+
+    return fits
 
 
 def _custom_model(moment: Moment, log: Path, server: Server) -> str:
