@@ -12,6 +12,7 @@ import signal
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -208,12 +209,12 @@ async def _shut_down(servers: list[uvicorn.Server]) -> None:
     for server in servers:
         for listener in server.servers:
             listener.close()
-        for connection in _connections(server):
-            if connection.cycle is None or connection.cycle.response_complete:
-                # Not closed politely: over TLS that waits half a minute for the client's goodbye.
-                connection.transport.abort()
-            else:
-                connection.shutdown()
+    for connection in _connections(servers):
+        if connection.cycle is None or connection.cycle.response_complete:
+            # Not closed politely: over TLS that waits half a minute for the client's goodbye.
+            connection.transport.abort()
+        else:
+            connection.shutdown()
     tasks = {task for server in servers for task in server.server_state.tasks}
     if tasks:
         _, late = await asyncio.wait(tasks, timeout=_GRACE_SECONDS)
@@ -221,17 +222,15 @@ async def _shut_down(servers: list[uvicorn.Server]) -> None:
             task.cancel()
         if late:
             await asyncio.wait(late, timeout=_FLUSH_SECONDS)
-    for _ in range(int(_FLUSH_SECONDS / _FLUSH_POLL_SECONDS)):
-        if not any(server.server_state.connections for server in servers):
-            return
+    deadline = time.monotonic() + _FLUSH_SECONDS
+    while _connections(servers) and time.monotonic() < deadline:  # noqa: ASYNC110  # uvicorn signals nothing
         await asyncio.sleep(_FLUSH_POLL_SECONDS)
-    for server in servers:
-        for connection in _connections(server):
-            connection.transport.abort()
+    for connection in _connections(servers):
+        connection.transport.abort()
 
 
-def _connections(server: uvicorn.Server) -> list[HttpToolsProtocol]:
-    found = server.server_state.connections
+def _connections(servers: list[uvicorn.Server]) -> list[HttpToolsProtocol]:
+    found = [connection for server in servers for connection in server.server_state.connections]
     return [connection for connection in found if isinstance(connection, HttpToolsProtocol)]
 
 
