@@ -85,7 +85,8 @@ def test_the_screen_says_verdict_intervals_answers_curve_advice_and_time(outcome
     assert "Best of 20  ROUGE-L 0.00 → 1.00" in text
     assert "Worst of 20  ROUGE-L 0.00 → 0.00" in text
     assert "(nothing)" in text
-    assert "training" in text
+    assert "line: training, dots:" in text
+    assert "●" in text
     assert "1 min 12 s: training 1 min 00 s, questions 12 s" in text
     assert "own.jsonl:5" in text
 

@@ -79,6 +79,8 @@ def print_outcome(console: Console, outcome: Outcome) -> None:
         _print_answer(console, outcome, label, index)
     _print_title(console, "Loss, nats per token")
     console.print(loss_chart(outcome.steps, console.width))
+    dots = ", dots: on the examples that watch training" if outcome.steps.validations else ""
+    console.print(f"  by step; line: training{dots}", style="dim")
     _print_title(console, "What to try next")
     for line in outcome.advice:
         console.print(Padding(Text(f"· {line}"), (0, 0, 0, 2)))
@@ -124,18 +126,15 @@ def loss_chart(steps: Steps, width: int) -> Text:
     figure.plot_size(min(width, 100), _CHART_LINES)
     figure.theme("simple")
     smooth = smoothed(steps)
-    training = figure.signal(
-        [step for step, _ in smooth], [loss for _, loss in smooth], marker="braille"
-    )
-    training.label("training")
+    steps_made, losses = zip(*smooth, strict=True)
+    training = figure.signal(list(steps_made), list(losses), marker="braille")
     training.lines()
     figure.draw(training)
     if steps.validations:
         places, losses = zip(*steps.validations, strict=True)
-        validation = figure.signal(list(places), list(losses), marker="●")
-        validation.label("validation")
-        figure.draw(validation)
-    figure.label("step")
+        figure.draw(figure.signal(list(places), list(losses), marker="●"))
+    ends = sorted({0, steps.done // 4, steps.done // 2, 3 * steps.done // 4, steps.done})
+    figure.ruler("x").ticks(ends, [f"{end:,}" for end in ends])
     return Text.from_ansi(str(figure.build()).rstrip("\n"))
 
 
