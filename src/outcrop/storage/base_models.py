@@ -3,6 +3,7 @@
 import json
 import struct
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -45,10 +46,11 @@ class BaseModelStore:
         self._found: dict[str, BaseModel] = {}
 
     def list(self) -> list[BaseModel]:
-        """Return every model and alias, by id."""
+        """Return every model and alias, by id; an alias of a model that is not there is left out."""
         models = dict(self._models())
         for alias in self._aliases:
-            models.setdefault(alias, self.get(alias))
+            with suppress(ModelNotFound):
+                models.setdefault(alias, self.get(alias))
         return [models[model_id] for model_id in sorted(models)]
 
     def get(self, identifier: str) -> BaseModel:
@@ -87,19 +89,20 @@ class BaseModelStore:
             if candidate in models:
                 return models[candidate]
             if candidate in self._aliases:
-                target = self._find(self._aliases[candidate], models)
-                return replace(
-                    target,
-                    model_id=model_id,
-                    name=stem_of(model_id).partition(".")[2][:_LONGEST_NAME],
-                    provider=stem_of(model_id).partition(".")[0].title()[:_LONGEST_NAME],
-                    family=family_of(model_id),
-                    dialect=dialect_of(model_id),
-                )
+                return _under_alias(self._find_target(candidate, models), model_id)
         raise ModelNotFound(
             f"no foundation model {model_id!r}. Available: {', '.join(sorted([*models, *self._aliases]))}. "
             "Map an AWS id onto one of them with OUTCROP_MODEL_ALIASES, or add a model with "
             "`outcrop models add`"
+        )
+
+    def _find_target(self, alias: str, models: Mapping[str, BaseModel]) -> BaseModel:
+        for candidate in _without_suffixes(self._aliases[alias]):
+            if candidate in models:
+                return models[candidate]
+        raise ModelNotFound(
+            f"{alias} is mapped onto {self._aliases[alias]}, which is not in the catalogue. "
+            f"Available: {', '.join(sorted(models))}"
         )
 
     def _models(self) -> dict[str, BaseModel]:
@@ -119,6 +122,18 @@ class BaseModelStore:
                 # Copies in the making have a name that no id can have.
                 if not folder.name.startswith(".") and (folder / "config.json").exists():
                     yield folder.name, _describe(folder, folder.name)
+
+
+def _under_alias(model: BaseModel, model_id: str) -> BaseModel:
+    provider, _, name = stem_of(model_id).partition(".")
+    return replace(
+        model,
+        model_id=model_id,
+        name=name[:_LONGEST_NAME],
+        provider=provider.title()[:_LONGEST_NAME],
+        family=family_of(model_id),
+        dialect=dialect_of(model_id),
+    )
 
 
 def _without_suffixes(model_id: str) -> Iterator[str]:

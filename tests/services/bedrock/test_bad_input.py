@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from conftest import Customer, make_customer, records
+from support.customer import Customer, make_customer, records
 from support.running_server import RunningServer
 
 GOOD = json.dumps({"prompt": "What is it?", "completion": "A test."})

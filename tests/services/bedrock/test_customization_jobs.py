@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from conftest import BASE_MODEL, ROLE, Customer, make_customer, records, wait_for
+from support.customer import BASE_MODEL, ROLE, Customer, make_customer, records, wait_for
 from support.running_server import RunningServer
 
 TAG = {"key": "team", "value": "support"}
@@ -189,12 +189,10 @@ def test_a_model_serves_until_what_serves_it_is_deleted(
         bedrock.delete_custom_model(modelIdentifier=model_arn)
     bedrock.delete_custom_model_deployment(customModelDeploymentIdentifier=deployment_arn)
     bedrock.delete_provisioned_model_throughput(provisionedModelId=throughput_arn)
-    for read in (
-        lambda: bedrock.get_provisioned_model_throughput(provisionedModelId=throughput_arn),
-        lambda: bedrock.get_custom_model_deployment(customModelDeploymentIdentifier=name),
-    ):
-        with pytest.raises(bedrock.exceptions.ResourceNotFoundException):
-            read()
+    with pytest.raises(bedrock.exceptions.ResourceNotFoundException):
+        bedrock.get_provisioned_model_throughput(provisionedModelId=throughput_arn)
+    with pytest.raises(bedrock.exceptions.ResourceNotFoundException):
+        bedrock.get_custom_model_deployment(customModelDeploymentIdentifier=name)
     assert bedrock.get_custom_model(modelIdentifier=model_arn)["modelArn"] == model_arn
 
 
@@ -264,6 +262,28 @@ def test_a_running_job_stops_and_leaves_no_model_and_a_waiting_one_stops_at_once
     assert customer.leftovers(job) == []
     with pytest.raises(ClientError, match="only a job that is InProgress can be stopped"):
         customer.bedrock.stop_model_customization_job(jobIdentifier=running)
+
+
+def test_a_full_disk_fails_the_one_job_with_its_reason(server: RunningServer) -> None:
+    customer = make_customer(server)
+    customer.put("train.jsonl", records(400))
+    first = customer.create(hyperParameters={"epochCount": "50"})["jobName"]
+    job = customer.job(customer.create()["jobName"])
+    # Where the waiting job will stage its data, there is never any room.
+    data = customer.server.home / "jobs" / job["jobArn"].rsplit("/", 1)[-1] / "data"
+    data.mkdir(parents=True)
+    (data / "train.jsonl").symlink_to("/dev/full")
+
+    customer.bedrock.stop_model_customization_job(jobIdentifier=first)
+    job = customer.ended(job["jobName"])
+
+    assert job["status"] == "Failed"
+    assert "No room left on the disk" in job["failureMessage"]
+    assert customer.leftovers(job) == []
+    assert customer.ended(first)["status"] == "Stopped"
+    customer.put("train.jsonl", records(3))
+    after = customer.ended(customer.create()["jobName"])
+    assert "3 records" in after["failureMessage"], "the server works on"
 
 
 def test_jobs_are_listed_in_pages_newest_first(server: RunningServer) -> None:

@@ -34,7 +34,7 @@ _log = structlog.get_logger(__name__)
 ResultT = TypeVar("ResultT")
 
 
-class _JobStopped(Exception):  # noqa: N818  # it is what was asked for, no error
+class _JobStopped(Exception):  # it is what was asked for, no error
     """Someone asked the job to stop."""
 
 
