@@ -74,6 +74,7 @@ def test_a_full_disk_fails_the_job_with_that_reason(
     assert not (folder / "output").exists()
 
 
+@pytest.mark.slow
 def test_a_worker_that_keeps_dying_is_given_up_with_its_last_words(
     tiny_llama: Path, tmp_path: Path
 ) -> None:
@@ -96,6 +97,7 @@ def test_stopping_ends_a_job_at_its_next_step(tiny_llama: Path, tmp_path: Path) 
     assert not (folder / "output").exists()
 
 
+@pytest.mark.slow
 def test_closing_the_supervisor_ends_the_worker_and_leaves_the_job_resumable(
     tiny_llama: Path, tmp_path: Path
 ) -> None:
@@ -114,6 +116,7 @@ def test_closing_the_supervisor_ends_the_worker_and_leaves_the_job_resumable(
     assert any(event["event"] == "resumed" for event in events)
 
 
+@pytest.mark.slow
 def test_a_second_worker_waits_for_the_first_and_changes_nothing(
     tiny_llama: Path, tmp_path: Path
 ) -> None:
