@@ -32,7 +32,7 @@ class Runtime:
     client: Any
     base: str
     cohere: str
-    custom_model: str
+    custom_models: tuple[str, str]
     throughput: str
     throughput_name: str
     deployment: str
@@ -44,7 +44,7 @@ def runtime(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runtime]:
     home = tmp_path_factory.mktemp("runtime") / "home"
     variables = {
         "OUTCROP_MODEL_ALIASES": f"cohere.command-light-text-v14={BASE}",
-        "OUTCROP_MODEL_WAIT_SECONDS": "120",
+        "OUTCROP_MODEL_WAIT_SECONDS": "100",
         "OUTCROP_ENGINE_THREADS": "1",
     }
     with running_server(home, variables) as server:
@@ -78,7 +78,7 @@ def _fill(server: RunningServer) -> Runtime:
         client=server.client("bedrock-runtime"),
         base=BASE,
         cohere="cohere.command-light-text-v14:7:4k",
-        custom_model=model_arn,
+        custom_models=(model_arn, model_arn.replace("-v1:0/", "-v1/")),
         throughput=ready,
         throughput_name="provisioned1-name",
         deployment=deployment_arn,

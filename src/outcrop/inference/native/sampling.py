@@ -50,13 +50,16 @@ def _sample(logits: Tensor, sampling: Sampling) -> int:
     """Draw one of V tokens by logits of shape [V]: temperature, then top k, then top p of what is left."""
     # Drawn on the CPU in float32, so that a seed means the same on every device.
     scaled = logits.float().cpu() / sampling.temperature
-    count = scaled.shape[0] if sampling.top_k == 0 else min(sampling.top_k, scaled.shape[0])
-    values, ids = scaled.sort(descending=True, stable=True)
-    probabilities = values[:count].softmax(dim=-1)
-    if sampling.top_p < 1:
+    ids: Tensor | None = None
+    if 0 < sampling.top_k < scaled.shape[0]:
+        scaled, ids = scaled.topk(sampling.top_k)  # the likeliest first
+    elif sampling.top_p < 1:
+        scaled, ids = scaled.sort(descending=True)
+    probabilities = scaled.softmax(dim=-1)
+    if ids is not None and sampling.top_p < 1:
         # A token stays while the mass before it is below top_p, so the likeliest always does.
         kept = probabilities.cumsum(dim=-1) - probabilities < sampling.top_p
         kept[0] = True
         probabilities = probabilities.where(kept, 0.0)
     drawn = int(torch.multinomial(probabilities, 1, generator=sampling.generator))
-    return int(ids[drawn])
+    return drawn if ids is None else int(ids[drawn])

@@ -29,9 +29,6 @@ def read_request(request: Mapping[str, Any], base: BaseModel) -> GenerationReque
                 f"{member}: {what} are not offered by this server. Remove it {_TRY_AGAIN}"
             )
     inference = request.get("inferenceConfig") or {}
-    stops = tuple(inference.get("stopSequences") or ())
-    if not all(stops):
-        raise ValidationException("inferenceConfig.stopSequences must not hold empty sequences")
     try:
         extra = BodyFields(request.get("additionalModelRequestFields") or {})
         top_k = extra.integer("top_k", 0, 1 << 20, 0) or 0
@@ -45,7 +42,7 @@ def read_request(request: Mapping[str, Any], base: BaseModel) -> GenerationReque
         temperature=float(inference.get("temperature") or 0.0),
         top_p=float(inference.get("topP", 1.0)),
         top_k=top_k,
-        stop_sequences=stops,
+        stop_sequences=tuple(inference.get("stopSequences") or ()),
         seed=seed,
     )
 
