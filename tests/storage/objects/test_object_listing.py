@@ -132,14 +132,12 @@ async def test_rolling_twenty_thousand_keys_up_reads_few_of_them(
 
 
 async def test_a_page_is_one_range_of_the_primary_key(probe: Probe) -> None:
-    sql, positions = probe.store._lister._select._compile(probe.database.engine.dialect)
-    with probe.database.read() as connection:
-        plan = connection.exec_driver_sql(
-            f"EXPLAIN QUERY PLAN {sql}",
-            tuple(
-                {"bucket": "b", "start": "a", "end": "z", "limit": 1}[name] for name in positions
-            ),
-        ).all()
+    driver = probe.database.reader.connection.driver_connection
+    statements: list[str] = []
+    driver.set_trace_callback(statements.append)
+    probe.store.page("bucket", prefix="a")
+    driver.set_trace_callback(None)
+    plan = driver.execute(f"EXPLAIN QUERY PLAN {statements[-1]}").fetchall()
     steps = json.dumps([row[-1] for row in plan])
     assert "PRIMARY KEY (bucket=? AND key>? AND key<?)" in steps
     assert "TEMP B-TREE" not in steps
