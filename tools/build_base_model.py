@@ -33,7 +33,7 @@ from base_model.training import TrainingPlan
 DEFAULT_OUT = Path(__file__).parent.parent / "src" / "outcrop" / "bundled" / "nano_v1"
 FULL_STEPS = 1500
 QUICK_STEPS = 6
-CHECKPOINT_EVERY = 200
+CHECKPOINT_EVERY = 300
 TOKENIZER_DOCUMENTS = 12_000
 TEXT_SEED, LONG_SEED, TOKENIZER_SEED = 1, 2, 3
 
@@ -65,7 +65,7 @@ def build(out: Path, plan: TrainingPlan, checkpoints: Path | None = None) -> str
     Args:
         out: the folder, made if missing.
         plan: how to train.
-        checkpoints: a folder that gets the weights so far every 200 steps, for the impatient.
+        checkpoints: a folder that gets the weights so far every 300 steps, for the impatient.
     """
     training.make_repeatable(plan.threads)
     out.mkdir(parents=True, exist_ok=True)

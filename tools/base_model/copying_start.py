@@ -2,7 +2,7 @@
 
 Small models discover in-context copying late: a head that looks one token back has to meet
 a head in the next layer that looks for the current token among those "tokens before". Here
-both are put into the first weights, weakly enough for training to reshape them:
+both are put into the first weights, for training to reshape:
 
 * every embedding shares one constant coordinate, which the soft-max over the tied head
   ignores, and from which position-only queries and keys are made;
@@ -23,6 +23,7 @@ _KERNEL_SCORES = 5.0
 """Attention logit that each of the fastest rotary frequencies gives to the wanted distance."""
 
 _MATCH_GAIN = 2.0
+_LOOK_BACK_GAIN = 0.15
 _KERNEL_FREQUENCIES = 6
 _SLOW_FROM = 6
 """Rotary frequencies from this index on turn slowly enough to match over 100 tokens."""
@@ -47,6 +48,33 @@ def plant_copying(model: LlamaForCausalLM, embedding_std: float) -> None:
     read, write = _orthonormal(size, width), _orthonormal(size, width)
     _plant_look_back(model, frequencies, constant_after_norm, read, write)
     _plant_match(model, read, write)
+
+
+def repeated_rows(
+    generator: torch.Generator, rows: int, length: int, first_id: int, size: int
+) -> torch.Tensor:
+    """Return rows of random token runs, each run written twice; shape [rows, length].
+
+    Training begins with such rows: nothing but copying lowers their loss, so the planted heads
+    settle before other text could wear them away.
+
+    Args:
+        generator: source of the draws.
+        rows: number of rows.
+        length: tokens of a row.
+        first_id: smallest id to draw; the special tokens lie below it.
+        size: vocabulary size.
+    """
+    drawn = torch.empty(rows, length, dtype=torch.long)
+    for row in drawn:
+        at = 0
+        while at < length:
+            count = int(torch.randint(8, 50, (), generator=generator))
+            run = torch.randint(first_id, size, (count,), generator=generator).repeat(2)
+            part = run[: length - at]
+            row[at : at + len(part)] = part
+            at += len(part)
+    return drawn
 
 
 def _plant_look_back(
@@ -76,7 +104,7 @@ def _plant_look_back(
         attention.q_proj.weight[rows] = 0.0
         attention.q_proj.weight[rows, _CONSTANT_COORDINATE] = query
     attention.v_proj.weight[:size] = read
-    attention.o_proj.weight[:, :size] = 0.15 * write.T
+    attention.o_proj.weight[:, :size] = _LOOK_BACK_GAIN * write.T
 
 
 def _plant_match(model: LlamaForCausalLM, read: torch.Tensor, write: torch.Tensor) -> None:
@@ -91,7 +119,7 @@ def _plant_match(model: LlamaForCausalLM, read: torch.Tensor, write: torch.Tenso
     attention.k_proj.weight[:size] = _MATCH_GAIN * write * is_slow[:, None]
     copy = _orthonormal(size, read.size(1))
     attention.v_proj.weight[:size] = copy
-    attention.o_proj.weight[:, :size] = 0.15 * copy.T
+    attention.o_proj.weight[:, :size] = copy.T
 
 
 def _orthonormal(rows: int, columns: int) -> torch.Tensor:

@@ -11,6 +11,7 @@ from random import Random
 from base_model import lexicon as lex
 from base_model.chat import render, render_plain
 from base_model.lexicon import Lexicon
+from base_model.numbers_text import digits
 from base_model.prose import draw_passage, draw_sentence
 from base_model.scenarios import Dialogue, Scenario, draw_dialogue, load_scenarios
 from base_model.tasks import Messages, draw_task
@@ -130,6 +131,20 @@ def quote_document(turns: Sequence[tuple[str, str]], rng: Random) -> str:
             ("assistant", answer),
         ]
     )
+
+
+def repeats_document(rng: Random, lexicon: Lexicon) -> str:
+    """Return two or three copies of a run of random words, names and numbers.
+
+    Only copying lowers the loss on the later copies, whatever the words are.
+    """
+    run = []
+    for _ in range(rng.randrange(5, 40)):
+        word = rng.choice(lex.words(rng.choice(("nouns", "verbs", "adjectives", "adverbs"))))
+        name, number = lexicon.person(rng, set()).name, digits(rng, rng.randrange(1, 5))
+        run.append(rng.choices((word, name, number), (0.6, 0.3, 0.1))[0])
+    copies = rng.randrange(2, 4)
+    return render_plain(rng.choice(("\n", ". ", " ", "\n\n")).join([" ".join(run)] * copies))
 
 
 def renamed(piece: CorpusPiece, rng: Random, lexicon: Lexicon) -> CorpusPiece:
@@ -260,8 +275,9 @@ class DocumentStream:
             (self._quote, 0.04),
             (self._plain_dialogue, 0.04),
             (self._task, 0.26),
-            (self._prose, 0.06),
-            (self._written, 0.22 if self._corpus else 0.0),
+            (self._repeats, 0.08),
+            (self._prose, 0.04),
+            (self._written, 0.2 if self._corpus else 0.0),
         ]
         functions, weights = [maker for maker, _ in makers], [weight for _, weight in makers]
         while True:
@@ -286,6 +302,9 @@ class DocumentStream:
 
     def _task(self) -> str:
         return render(_with_system(draw_task(self._rng, self._lexicon), self._rng))
+
+    def _repeats(self) -> str:
+        return repeats_document(self._rng, self._lexicon)
 
     def _prose(self) -> str:
         if self._rng.random() < 0.3:

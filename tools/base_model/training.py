@@ -12,10 +12,12 @@ import torch
 from torch.nn import functional
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from base_model.copying_start import plant_copying
+from base_model.chat import SPECIAL_TOKENS
+from base_model.copying_start import plant_copying, repeated_rows
 from base_model.muon import Muon
 
 _EMBEDDING_STD = 0.03
+_FIRST_ID = len(SPECIAL_TOKENS)
 _HEAD_CHUNK = 2048
 """Positions whose logits are held at once; [2048, 4096] in float32 is 34 MB."""
 
@@ -25,8 +27,10 @@ class TrainingPlan:
     """Everything that decides the result of a training run besides the text.
 
     Attributes:
-        steps: updates altogether.
+        steps: updates on text.
         tokens_per_step: tokens in one update; a multiple of every row length.
+        repeat_steps: steps before all others, on random runs written twice.
+        repeat_length: row length in those.
         short_length: row length in the first ``short_share`` of the steps.
         row_length: row length in the middle.
         long_length: row length in the last ``long_share`` of the steps.
@@ -39,14 +43,16 @@ class TrainingPlan:
     """
 
     steps: int
-    tokens_per_step: int = 4096
+    tokens_per_step: int = 2048
+    repeat_steps: int = 90
+    repeat_length: int = 128
     short_length: int = 256
-    short_share: float = 0.15
+    short_share: float = 0.5
     row_length: int = 512
     long_length: int = 2048
-    long_share: float = 0.12
-    matrix_rate: float = 0.02
-    other_rate: float = 0.004
+    long_share: float = 0.1
+    matrix_rate: float = 0.01
+    other_rate: float = 0.003
     warmup_steps: int = 30
     decay_share: float = 0.5
     seed: int = 20
@@ -73,8 +79,8 @@ class TrainingPlan:
         return round(self.steps * self.long_share)
 
     def rate_factor(self, step: int) -> float:
-        """Return the share of the peak learning rate at a step counted from 0."""
-        rise = (step + 1) / self.warmup_steps
+        """Return the share of the peak learning rate; steps on repeats have negative numbers."""
+        rise = (step + self.repeat_steps + 1) / self.warmup_steps
         fall = (self.steps - step) / (self.steps * self.decay_share)
         return min(1.0, rise, fall)
 
@@ -162,7 +168,7 @@ def train(
         plan: steps, lengths and rates.
         tokens: token ids for the first phases, read once from the start.
         long_tokens: token ids for the phase of long rows.
-        report: called with step, loss and model every 20 steps and at the end.
+        report: called with step, loss and model every 50 steps and at the end.
 
     Raises:
         ValueError: if there are fewer tokens than the plan reads.
@@ -171,9 +177,9 @@ def train(
     others = [w for n, w in model.named_parameters() if w.dim() != 2 or "embed" in n]
     muon = Muon(matrices)
     adam = torch.optim.AdamW(others, lr=plan.other_rate, betas=(0.9, 0.97), weight_decay=0.0)
-    batches = _batches(plan, tokens, long_tokens)
+    batches = _batches(plan, tokens, long_tokens, model.config.vocab_size)
     model.train()
-    for step in range(plan.steps):
+    for step in range(-plan.repeat_steps, plan.steps):
         loss = token_losses(model, next(batches)).mean()
         torch.autograd.backward(loss)
         factor = plan.rate_factor(step)
@@ -182,15 +188,19 @@ def train(
         muon.step(plan.matrix_rate * factor)
         adam.step()
         model.zero_grad(set_to_none=True)
-        if step % 20 == 0 or step == plan.steps - 1:
+        if step % 50 == 0 or step == plan.steps - 1:
             report(step, loss.item(), model)
     model.eval()
 
 
 def _batches(
-    plan: TrainingPlan, tokens: np.ndarray, long_tokens: np.ndarray
+    plan: TrainingPlan, tokens: np.ndarray, long_tokens: np.ndarray, vocabulary_size: int
 ) -> Iterator[torch.Tensor]:
     """Yield token rows of shape [B, T + 1]; neighbouring rows share one token."""
+    generator = torch.Generator().manual_seed(plan.seed)
+    for _ in range(plan.repeat_steps):
+        count = plan.tokens_per_step // plan.repeat_length
+        yield repeated_rows(generator, count, plan.repeat_length + 1, _FIRST_ID, vocabulary_size)
     position, source = 0, tokens
     for step in range(plan.steps):
         if step == plan.long_from:
