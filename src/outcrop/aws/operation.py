@@ -62,6 +62,7 @@ class RequestContext(Generic[PlatformT]):
     Attributes:
         platform: the product's services (database, object store, …), typed by the caller.
         headers: lower-case request headers; empty for in-process calls.
+        raw_body: the body as received, where it was read whole; for digests that cover it.
         response_headers: extra headers an operation wants on its response.
     """
 
@@ -77,6 +78,7 @@ class RequestContext(Generic[PlatformT]):
     scheme: str = "http"
     host: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
+    raw_body: bytes = field(default=b"", repr=False)
     response_headers: list[tuple[str, str]] = field(default_factory=list)
 
 

@@ -263,6 +263,29 @@ def test_many_are_deleted_at_once(s3: Any, bucket: str, refused: Any) -> None:
     assert refused(s3.delete_objects, Bucket=bucket, Delete=too_many) == ("MalformedXML", 400)
 
 
+@pytest.mark.parametrize(
+    ("header", "value"),
+    [("x-amz-checksum-crc32", "AAAAAA=="), ("Content-MD5", "1B2M2Y8AsgTpgAmY7PhCfg==")],
+)
+def test_a_list_of_deletions_that_was_garbled_on_the_way_deletes_nothing(
+    s3: Any, bucket: str, refused: Any, header: str, value: str
+) -> None:
+    s3.put_object(Bucket=bucket, Key="kept", Body=b"x")
+
+    def garble(request: Any, **_: Any) -> None:
+        for name in [name for name in request.headers if name.lower().startswith("x-amz-checksum")]:
+            del request.headers[name]
+        request.headers[header] = value
+
+    s3.meta.events.register("before-sign.s3.DeleteObjects", garble)
+    try:
+        listed = {"Objects": [{"Key": "kept"}]}
+        assert refused(s3.delete_objects, Bucket=bucket, Delete=listed) == ("BadDigest", 400)
+    finally:
+        s3.meta.events.unregister("before-sign.s3.DeleteObjects", garble)
+    assert s3.get_object(Bucket=bucket, Key="kept")["Body"].read() == b"x"
+
+
 def test_one_failure_among_many_deletions_is_reported_alone(s3: Any, bucket: str) -> None:
     etag = s3.put_object(Bucket=bucket, Key="a", Body=b"x")["ETag"]
     s3.put_object(Bucket=bucket, Key="b", Body=b"y")

@@ -7,6 +7,7 @@ both are data here, from the S3 API reference.
 from __future__ import annotations
 
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from outcrop.aws.http import HttpResponse
@@ -161,10 +162,13 @@ class RestXml:
             else http_binding.compile_body_writer(operation.name, shape, self._body)
         )
         is_head = operation.http["method"] == "HEAD"
+        is_s3 = self._is_s3
 
         def serialize(result: Any, request_id: str) -> HttpResponse:
             response = HttpResponse(status, request_headers(request_id))
             rest = head.write(response, result)
+            if is_s3 and "ContentRange" in result:
+                response.status = HTTPStatus.PARTIAL_CONTENT  # the model knows one status only
             if not is_head:
                 write_body(rest, response)
             return response

@@ -11,11 +11,10 @@ import re
 from collections.abc import AsyncIterator
 from hashlib import sha256
 from hmac import compare_digest
-from hmac import digest as hmac_digest
 
 from outcrop.aws.errors import ServiceError
 from outcrop.aws.signatures.refusals import Reason, SignatureRefused, as_service_error
-from outcrop.aws.signatures.sigv4 import EMPTY_SHA256, Claim
+from outcrop.aws.signatures.sigv4 import EMPTY_SHA256, Claim, SigningKey
 
 SIGNED = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
 SIGNED_TRAILER = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER"
@@ -49,7 +48,7 @@ class ChunkSigner:
         claim: the request's own signature, which seeds the chain.
     """
 
-    def __init__(self, signing_key: bytes, claim: Claim) -> None:
+    def __init__(self, signing_key: SigningKey, claim: Claim) -> None:
         self._key = signing_key
         self._prefix = f"{claim.timestamp}\n{claim.scope}"
         self._previous = claim.signature
@@ -66,7 +65,7 @@ class ChunkSigner:
 
     def _check(self, signature: str, algorithm: str, rest: str) -> None:
         text = f"{algorithm}\n{self._prefix}\n{self._previous}\n{rest}".encode()
-        expected = hmac_digest(self._key, text, "sha256").hex()
+        expected = self._key.sign(text)
         if not compare_digest(expected.encode(), signature.encode()):
             raise as_service_error(SignatureRefused(Reason.MISMATCH), "rest-xml")
         self._previous = expected

@@ -33,6 +33,7 @@ async def dispatch(call: Call, gateway: Parts) -> None:
         scheme=request.scheme,
         host=request.headers.get("host", ""),
         headers=request.headers,
+        raw_body=request.body,
         response_headers=call.response_headers,
     )
     if operation.is_async:

@@ -22,7 +22,7 @@ from outcrop.services.s3.object_headers import (
 )
 from outcrop.services.s3.ranges import content_range, requested_range
 from outcrop.services.s3.refusals import check_key, refuse_unbuilt
-from outcrop.services.s3.uploaded_content import read_claim, received_content
+from outcrop.services.s3.uploaded_content import check_document, read_claim, received_content
 from outcrop.storage.objects.checksums import DEFAULT_ALGORITHM
 from outcrop.storage.objects.errors import ObjectMissing
 from outcrop.storage.objects.records import Segment, StoredChecksum, StoredObject
@@ -147,8 +147,10 @@ def delete_objects(request: "DeleteObjectsRequestTypeDef", context: Context) -> 
     Raises:
         NoSuchBucket: no such bucket.
         MalformedXML: no objects, or too many.
+        BadDigest: the list does not sum up to what its headers say.
     """
     refuse_unbuilt(request, context)
+    check_document(request, context)
     bucket, wanted = request["Bucket"], request["Delete"].get("Objects", [])
     if not 1 <= len(wanted) <= _MOST_DELETED:
         raise MalformedXML

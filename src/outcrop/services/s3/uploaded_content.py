@@ -5,11 +5,12 @@ import binascii
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from hashlib import md5
 from typing import Any
 
 from outcrop.services.platform import Context
 from outcrop.services.s3.errors import BadDigest, EntityTooLarge, InvalidDigest, InvalidRequest
-from outcrop.storage.objects.checksums import ALGORITHMS, new_checksum
+from outcrop.storage.objects.checksums import ALGORITHMS, encode, new_checksum
 from outcrop.storage.objects.content import IncomingContent
 
 _MOST_BYTES = 5 << 30  # of one request
@@ -98,6 +99,34 @@ async def received_content(
                     f"The {claim.algorithm} you specified did not match the calculated checksum."
                 )
         yield content
+
+
+def check_document(request: Mapping[str, Any], context: Context) -> None:
+    """Compare a request's XML document with the digests that its headers give.
+
+    Raises:
+        BadDigest: it does not sum up to one of them.
+        InvalidDigest: Content-MD5 is malformed.
+    """
+    expected_md5 = _decode_md5(context.headers.get("content-md5"))
+    if expected_md5 is not None and md5(context.raw_body).digest() != expected_md5:
+        raise BadDigest("The Content-MD5 you specified did not match what we received.")
+    claim = read_claim(
+        {
+            f"Checksum{name}": value
+            for name in ALGORITHMS
+            if (value := context.headers.get(_TRAILER_PREFIX + name.lower()))
+        }
+        | {key: request[key] for key in ("ChecksumAlgorithm",) if key in request},
+        context,
+    )
+    if claim.algorithm is not None and claim.value is not None:
+        checksum = new_checksum(claim.algorithm)
+        checksum.update(context.raw_body)
+        if encode(checksum.digest()) != claim.value:
+            raise BadDigest(
+                f"The {claim.algorithm} you specified did not match the calculated checksum."
+            )
 
 
 def _decode_md5(value: str | None) -> bytes | None:
