@@ -143,9 +143,9 @@ def _plain_http_host(settings: Settings) -> str:
 
 def _bind(host: str, port: int, setting: str) -> socket.socket:
     try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        # A name with both kinds of address is served on IPv4, which every client tries.
+        family, kind, protocol, _, address = min(found, key=lambda item: item[0])
         listener = socket.socket(family, kind, protocol)
     except OSError as error:
         raise ConfigurationError(f"Cannot listen on {host}: {error}") from error

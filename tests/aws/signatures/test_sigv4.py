@@ -1,5 +1,6 @@
 """Signatures in headers, made by botocore and then kept, damaged or delayed."""
 
+import hmac
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
@@ -112,6 +113,11 @@ def test_fourteen_minutes_of_skew_are_forgiven() -> None:
     claim = sigv4.read_claim(signed())
     sigv4.check_skew(claim, datetime.now(UTC) + timedelta(minutes=14))
     sigv4.check_skew(claim, datetime.now(UTC) - timedelta(minutes=14))
+
+
+@given(st.binary(max_size=64), st.binary(max_size=300))
+def test_the_signing_key_is_the_standard_hmac(key: bytes, message: bytes) -> None:
+    assert sigv4.SigningKey(key).sign(message) == hmac.digest(key, message, "sha256").hex()
 
 
 def test_a_wrong_secret_is_refused() -> None:

@@ -5,7 +5,7 @@ from hashlib import sha256
 from outcrop.aws.errors import ServiceError
 from outcrop.aws.http import ByteStream
 from outcrop.aws.signatures import chunked, payloads
-from outcrop.aws.signatures.sigv4 import UNSIGNED_PAYLOAD, Claim
+from outcrop.aws.signatures.sigv4 import UNSIGNED_PAYLOAD, Claim, SigningKey
 from outcrop.gateway.call import Call
 from outcrop.gateway.connection import Connection, RequestTooLarge
 
@@ -35,7 +35,7 @@ async def read_undeclared(call: Call, connection: Connection) -> str:
 
 
 async def read_declared(
-    call: Call, connection: Connection, declared: str, claim: Claim, signing_key: bytes
+    call: Call, connection: Connection, declared: str, claim: Claim, signing_key: SigningKey
 ) -> None:
     """Give the request its body, checked against what its verified signature declares.
 
@@ -79,7 +79,7 @@ def _plain_body(connection: Connection, declared: str, protocol: str) -> ByteStr
 
 
 def _chunked_body(
-    call: Call, connection: Connection, form: str, claim: Claim, signing_key: bytes
+    call: Call, connection: Connection, form: str, claim: Claim, signing_key: SigningKey
 ) -> ByteStream:
     headers = call.request.headers
     length = headers.get("x-amz-decoded-content-length", "")
