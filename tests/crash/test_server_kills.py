@@ -131,11 +131,7 @@ class DisturbedJob:
         self.kills.append(f"{stage}: {who}")
 
     def workers(self) -> list[psutil.Process]:
-        return [
-            process
-            for process in self.server.family()
-            if any("outcrop.training.worker" in part for part in process.cmdline())
-        ]
+        return [process for process in self.server.family() if is_worker(process)]
 
     def wait_until(self, reached: Callable[[], bool]) -> None:
         """Wait for a moment in the job's life, or for its end."""
@@ -163,6 +159,14 @@ class DisturbedJob:
             digest.update(file.read_bytes())
         assert not self.folder.exists()
         return digest.hexdigest()
+
+
+def is_worker(process: psutil.Process) -> bool:
+    """Whether a process trains; one that is just ending does not."""
+    try:
+        return any("outcrop.training.worker" in part for part in process.cmdline())
+    except (psutil.NoSuchProcess, psutil.ZombieProcess):
+        return False
 
 
 def wait_for_stage(job: DisturbedJob, stage: str, chosen: random.Random) -> None:

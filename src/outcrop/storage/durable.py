@@ -29,7 +29,7 @@ _APPLICATION_VERSION = "outcrop-jobs-1"
 # Fixed, so that what this server left running when it died is its own to recover, with no waiting for a lease.
 _EXECUTOR_ID = "local"
 # A poll costs some 4 ms of CPU, so an idle queue is polled rarely and woken when there is something to do.
-_IDLE_POLL_SECONDS = 2.0
+_IDLE_POLL_SECONDS = 5.0
 # The alarm rings before the enqueuing transaction has committed, hence a few looks in quick succession.
 _LOOKS_AFTER_ALARM_SECONDS = (0.02, 0.05, 0.1, 0.2, 0.4)
 _POOL_CONNECTIONS = 8

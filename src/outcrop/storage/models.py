@@ -202,11 +202,10 @@ THROUGHPUT_STATUS: Mapping[str, str] = {
     EndpointStatus.UPDATING: "Updating",
     EndpointStatus.FAILED: "Failed",
 }
+# A deployment has no UPDATING: an update shows in its updateDetails, and it stays Active throughout.
 DEPLOYMENT_STATUS: Mapping[str, str] = {
     EndpointStatus.CREATING: "Creating",
     EndpointStatus.READY: "Active",
-    # An update shows in updateDetails; the deployment itself stays Active throughout.
-    EndpointStatus.UPDATING: "Active",
     EndpointStatus.FAILED: "Failed",
 }
 _ANSWERING = frozenset({EndpointStatus.READY, EndpointStatus.UPDATING})

@@ -110,8 +110,6 @@ def list_custom_model_deployments(
 ) -> dict[str, Any]:
     """List deployments, the newest first unless asked otherwise."""
     spelled = {theirs: str(ours) for ours, theirs in DEPLOYMENT_STATUS.items()}
-    # Both READY and UPDATING are spelled Active; rows are only ever READY, see serving_workflow.
-    spelled["Active"] = EndpointStatus.READY
     status = request.get("statusEquals")
     filters = read_filters(
         request,
