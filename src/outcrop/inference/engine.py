@@ -15,7 +15,7 @@ Role = Literal["system", "user", "assistant"]
 StopReason = Literal["end_turn", "max_tokens", "stop_sequence", "context_window"]
 
 
-class PromptRejected(EngineError):  # noqa: N818  # named for what happened, as core.errors does
+class PromptRejected(EngineError):
     """The model cannot take this prompt: too long, or its chat template refuses it. The caller's fault."""
 
 

@@ -88,7 +88,7 @@ def test_one_request_alone_gives_the_tokens_of_transformers(
         prompt = Prompt.from_user(text)
         number = engine.start(GenerationRequest(prompt, max_tokens=40), adapter)
         engine.collect(number)
-        ids = encode_prompt(engine.model.tokenizer, prompt.chat)
+        ids = encode_prompt(engine.model.tokenizer, prompt.chat, engine.model.end_ids)
         assert same_until_a_tie(recorder.tokens[number], *reference.generate(ids, 40))
 
 
@@ -111,7 +111,7 @@ def test_mixed_batches_of_base_and_adapters_give_the_tokens_of_transformers(
     for number, which, prompt, tokens in started:
         _, last = engine.collect(number)
         assert last["event"] == "finished"
-        ids = encode_prompt(engine.model.tokenizer, prompt.chat)
+        ids = encode_prompt(engine.model.tokenizer, prompt.chat, engine.model.end_ids)
         assert same_until_a_tie(
             recorder.tokens[number], *references[which].generate(ids, tokens)
         ), f"request {number}, adapter {which}"
@@ -128,7 +128,7 @@ def test_scores_equal_the_loss_of_transformers(
 ) -> None:
     completions = ["The river", "Please send the parcel before Friday noon.", "東京"]
     prompt = Prompt.from_user("Where does it run?")
-    prompt_ids = encode_prompt(engine.model.tokenizer, prompt.chat)
+    prompt_ids = encode_prompt(engine.model.tokenizer, prompt.chat, engine.model.end_ids)
     for adapter in (None, tiny_adapters[1]):
         reference = Reference(tiny_model, adapter)
         for text, answer in zip(

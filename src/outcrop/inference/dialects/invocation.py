@@ -8,7 +8,7 @@ from outcrop.core.errors import OutcropError
 from outcrop.inference.engine import Finished, GenerationRequest, Prompt, Score, TextDelta
 
 
-class InvalidBody(OutcropError):  # noqa: N818  # named for what happened, as core.errors does
+class InvalidBody(OutcropError):
     """A request body breaks its dialect; names the member and its value."""
 
 
