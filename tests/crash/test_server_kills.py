@@ -17,6 +17,9 @@ from typing import Any
 import psutil
 import pytest
 
+from outcrop.app import BUNDLED_MODEL
+from outcrop.storage.base_models import BaseModelStore
+from outcrop.storage.home import Home
 from support.running_server import RunningServer, running_server
 
 CHECKPOINT_INTERVAL = 5
@@ -24,6 +27,7 @@ RECORDS = 64
 EPOCHS = 4
 STEPS = RECORDS // 8 * EPOCHS
 BUCKET = "crash-test"
+BASE_MODEL = "crash.nano-v1:0"
 STAGES = ("staging", "data processing", "training", "checkpoint", "registration")
 STAGE_SECONDS = 120.0
 END_SECONDS = 300.0
@@ -31,9 +35,11 @@ END_SECONDS = 300.0
 
 @pytest.fixture(scope="module")
 def crash_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    with running_server(
-        tmp_path_factory.mktemp("crash") / "home", {"OUTCROP_TRAINING_THREADS": "1"}
-    ) as started:
+    home = Home(tmp_path_factory.mktemp("crash") / "home")
+    home.prepare()
+    # A copy of its own: equal weights can only come from equal bases.
+    BaseModelStore(home, {}, BUNDLED_MODEL).add(str(BUNDLED_MODEL), BASE_MODEL)
+    with running_server(home.path, {"OUTCROP_TRAINING_THREADS": "1"}) as started:
         s3 = started.client("s3")
         s3.create_bucket(Bucket=BUCKET)
         s3.put_object(Bucket=BUCKET, Key="train.jsonl", Body=training_data())
@@ -81,7 +87,7 @@ class DisturbedJob:
             jobName=self.name,
             customModelName=f"model-{self.name}",
             roleArn="arn:aws:iam::000000000000:role/customization",
-            baseModelIdentifier="outcrop.nano-v1:0",
+            baseModelIdentifier=BASE_MODEL,
             trainingDataConfig={"s3Uri": f"s3://{BUCKET}/train.jsonl"},
             outputDataConfig={"s3Uri": f"s3://{BUCKET}/out"},
             hyperParameters={
