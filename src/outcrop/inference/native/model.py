@@ -17,6 +17,9 @@ from outcrop.inference.native.adapters import Adapter, AdapterSet
 from outcrop.inference.native.cache import RowCache
 
 _ATTENTION_KINDS = {"full_attention", "sliding_attention"}
+# A decode step of a small model is hundreds of products too short to divide: threads would mostly wait for each
+# other, and for whoever else has the second core.
+_ONE_THREAD_BELOW_PARAMETERS = 30_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,7 @@ class ServedModel:
 
     Args:
         folder: Hugging Face folder with safetensors weights; no code in it is run.
-        threads: CPU threads of torch.
+        threads: CPU threads of torch; small models take one.
 
     Raises:
         EngineError: an architecture that the running batch cannot hold.
@@ -41,7 +44,6 @@ class ServedModel:
     """
 
     def __init__(self, folder: Path, threads: int) -> None:
-        torch.set_num_threads(threads)
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         text_config = config.get_text_config(decoder=True)
@@ -60,6 +62,8 @@ class ServedModel:
             use_safetensors=True,
         )
         self._model.to(self.device).eval().requires_grad_(False)
+        is_small = self._model.num_parameters() < _ONE_THREAD_BELOW_PARAMETERS
+        torch.set_num_threads(1 if is_small else threads)
         self.adapters = AdapterSet(self._model)
         self.context_tokens = int(text_config.max_position_embeddings)
         self.vocabulary_size = int(text_config.vocab_size)
