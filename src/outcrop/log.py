@@ -26,7 +26,8 @@ def configure_logging(log_format: str, level: str) -> None:
         raise ConfigurationError(f"OUTCROP_LOG_FORMAT cannot be {log_format!r}: auto, pretty, json")
     pretty = log_format == "pretty" or (log_format == "auto" and sys.stderr.isatty())
     renderers: list[structlog.typing.Processor] = (
-        [structlog.dev.ConsoleRenderer()]
+        # Tracebacks without local variables: those may be secrets.
+        [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
         if pretty
         else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     )

@@ -85,6 +85,18 @@ class RequestContext(Generic[PlatformT]):
 OperationFunction = Callable[[Mapping[str, Any], RequestContext[Any]], Any | Awaitable[Any]]
 
 
+class ConstantResult(dict[str, Any]):
+    """A part of results that never changes after it was made: the wire encodes it only once.
+
+    Attributes:
+        encoded: encoder → what it made of this.
+    """
+
+    def __init__(self, members: Mapping[str, Any]) -> None:
+        super().__init__(members)
+        self.encoded: dict[object, object] = {}
+
+
 def operation(name: str) -> Callable[[FunctionT], FunctionT]:
     """Mark a function as the implementation of "service:OperationName".
 

@@ -1,7 +1,7 @@
 """Identifiers in the forms AWS uses."""
 
+import os
 import secrets
-import uuid
 
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
 
@@ -12,5 +12,6 @@ def resource_id() -> str:
 
 
 def request_id() -> str:
-    """Return a UUID as sent in x-amzn-RequestId."""
-    return str(uuid.uuid4())
+    """Return 128 random bits in the form of a UUID, as sent in x-amzn-RequestId."""
+    text = os.urandom(16).hex()  # a third of uuid4's cost, and every request takes one
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"

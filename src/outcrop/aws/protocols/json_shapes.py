@@ -13,9 +13,12 @@ import json
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
+
+import orjson
 
 from outcrop.aws.errors import SerializationException
+from outcrop.aws.operation import ConstantResult
 from outcrop.aws.protocols.contract import Convert, UnmodelledMemberError, malformed
 from outcrop.aws.protocols.timestamps import parse_timestamp, value_formatter
 
@@ -40,7 +43,10 @@ def parse_json(body: bytes) -> Any:  # JSON is anything
 
 def write_json(value: object) -> bytes:
     """Return compact UTF-8 JSON; unpaired surrogates become question marks."""
-    return _encode_text(value).encode("utf-8", "replace")
+    try:
+        return orjson.dumps(value)
+    except TypeError:  # what orjson is stricter about: surrogates, whole numbers beyond 64 bits
+        return _encode_text(value).encode("utf-8", "replace")
 
 
 def decode_string(value: object) -> str:
@@ -287,6 +293,9 @@ def _structure_encoder(
     shape_name: str, members: dict[str, tuple[str, Convert | None]]
 ) -> Callable[[Any], dict[str, Any]]:
     def encode(value: Any) -> dict[str, Any]:
+        is_constant = value.__class__ is ConstantResult
+        if is_constant and encode in value.encoded:
+            return cast("dict[str, Any]", value.encoded[encode])
         result = {}
         for member, item in value.items():
             if item is not None:
@@ -295,6 +304,8 @@ def _structure_encoder(
                 except KeyError:
                     raise UnmodelledMemberError(shape_name, member) from None
                 result[name] = item if convert is None else convert(item)
+        if is_constant:
+            value.encoded[encode] = result
         return result
 
     return encode

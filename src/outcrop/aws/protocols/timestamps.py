@@ -7,6 +7,7 @@ UTC; a naive datetime is taken as UTC.
 from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 
 from outcrop.aws.protocols.contract import malformed
 
@@ -46,6 +47,7 @@ def _in_utc(value: datetime) -> datetime:
     return value if value.tzinfo is UTC or value.tzinfo is None else value.astimezone(UTC)
 
 
+@lru_cache(maxsize=8192)  # what is listed is listed again
 def format_iso8601(value: datetime) -> str:
     """Return 2026-11-20T16:50:39Z, with a fraction where the time has one."""
     return _in_utc(value).isoformat().removesuffix("+00:00") + "Z"

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from outcrop.aws.arns import custom_model_arn, customization_job_arn, is_arn
 from outcrop.aws.errors import ConflictException, ResourceNotFoundException
-from outcrop.aws.operation import operation
+from outcrop.aws.operation import ConstantResult, operation
 from outcrop.core.ids import resource_id
 from outcrop.core.jobs import JobStatus, Phases
 from outcrop.services.bedrock import repeats, tags
@@ -163,6 +163,7 @@ def list_model_customization_jobs(
     return write_page("modelCustomizationJobSummaries", summaries, following, context)
 
 
+@lru_cache(maxsize=4096)  # a job that has ended is listed often and changes no more
 def _summarize(  # noqa: PLR0913, PLR0917  # one parameter per column of SUMMARY_COLUMNS, in its order
     created_us: int,
     _id: str,
@@ -176,8 +177,8 @@ def _summarize(  # noqa: PLR0913, PLR0917  # one parameter per column of SUMMARY
     model_arn: str,
     model_name: str,
     customization_type: str,
-) -> dict[str, Any]:
-    return {
+) -> ConstantResult:
+    members = {
         "jobArn": arn,
         "baseModelArn": base_model_arn,
         "jobName": name,
@@ -190,6 +191,7 @@ def _summarize(  # noqa: PLR0913, PLR0917  # one parameter per column of SUMMARY
         "customModelName": model_name,
         "customizationType": customization_type,
     }
+    return ConstantResult(members)
 
 
 @operation("bedrock:StopModelCustomizationJob")

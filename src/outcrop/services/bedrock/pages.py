@@ -1,6 +1,6 @@
 """Filters and pages, the same for every list operation of Bedrock."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from outcrop.aws.pagination import decode_token, encode_token
@@ -48,7 +48,7 @@ def read_filters(
 
 def write_page(
     member: str,
-    summaries: list[dict[str, Any]],
+    summaries: Sequence[Mapping[str, Any]],
     following: tuple[int, str] | None,
     context: Context,
 ) -> dict[str, Any]:
