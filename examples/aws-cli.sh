@@ -7,8 +7,8 @@ set -euo pipefail
 
 training_file=$1
 name="cli-$(date +%s)-$RANDOM"
-answer=$(mktemp)
-trap 'rm -f "$answer"' EXIT
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
 
 aws s3 mb "s3://$name"
 aws s3 cp "$training_file" "s3://$name/train.jsonl"
@@ -38,9 +38,10 @@ status() {
 }
 until [ "$(status)" = InService ]; do sleep 0.5; done
 
-aws bedrock-runtime invoke-model --model-id "$throughput" --cli-binary-format raw-in-base64-out \
-  --body '{"prompt": "Hello, how are you?", "max_tokens": 32, "temperature": 0}' "$answer"
-cat "$answer"
+echo '{"prompt": "Hello, how are you?", "max_tokens": 32, "temperature": 0}' > "$scratch/question.json"
+aws bedrock-runtime invoke-model --model-id "$throughput" \
+  --body "fileb://$scratch/question.json" "$scratch/answer.json"
+cat "$scratch/answer.json"
 echo
 aws bedrock-runtime converse --model-id "$throughput" --inference-config maxTokens=32,temperature=0 \
   --messages '[{"role": "user", "content": [{"text": "Hello, how are you?"}]}]'

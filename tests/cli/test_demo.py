@@ -24,7 +24,7 @@ LIMIT_SECONDS = 300
 @dataclass(frozen=True)
 class Ran:
     code: int
-    text: str
+    text: str  # on one line: where it wraps depends on the width
     errors: str
     seconds: float
     report: dict[str, Any]
@@ -43,7 +43,8 @@ def run_demo(folder: Path, *arguments: str, timeout_seconds: float = 1500) -> Ra
     )
     page = report / "report.json"
     content = json.loads(page.read_text()) if page.exists() else {}
-    return Ran(ran.returncode, ran.stdout, ran.stderr, time.monotonic() - started, content)
+    seconds = time.monotonic() - started
+    return Ran(ran.returncode, " ".join(ran.stdout.split()), ran.stderr, seconds, content)
 
 
 def bundled_pairs(name: str, count: int | None = None) -> list[tuple[str, str]]:

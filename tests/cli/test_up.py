@@ -2,6 +2,9 @@
 
 import inspect
 import re
+import signal
+import subprocess
+import sys
 from dataclasses import fields
 from pathlib import Path
 
@@ -10,6 +13,7 @@ from typer.testing import CliRunner
 from outcrop.cli import up
 from outcrop.cli.main import app
 from outcrop.config import Settings
+from support.running_server import RunningServer, running_server
 
 FLAG_NAMES = {"model_alias": "model_aliases"}
 
@@ -28,3 +32,26 @@ def test_a_setting_that_does_not_parse_is_named(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["up", "--home", str(tmp_path)])
     assert result.exit_code == 1
     assert "OUTCROP_PORT cannot be 'many'" in result.stderr
+
+
+def test_ctrl_c_stops_the_server_cleanly(home: Path) -> None:
+    with running_server(home) as server:
+        assert server.process is not None
+        server.process.send_signal(signal.SIGINT)
+        assert server.process.wait(timeout=60) == 0
+        assert "Outcrop is up" in server.log
+        assert "Traceback" not in server.log
+        assert not (home / "server.json").exists()
+
+
+def test_a_second_server_on_the_same_home_is_told_who_holds_it(server: RunningServer) -> None:
+    command = [sys.executable, "-m", "outcrop.cli.main", "up", "--home", str(server.home)]
+    second = subprocess.run(
+        [*command, "--port", "0", "--tls-port", "0"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert second.returncode == 1
+    assert second.stderr.startswith("error: another server (pid ")
