@@ -29,10 +29,12 @@ from outcrop.training.job_folder import (
     read_events,
 )
 
-MAX_DEATHS_WITHOUT_PROGRESS = 3
+MAX_CRASHES_WITHOUT_PROGRESS = 3
+# A kill that the kernel did not make for lack of memory comes from outside and says little about the job.
+MAX_KILLS_WITHOUT_PROGRESS = 20
 _POLL_SECONDS = 0.1
 _STOP_GRACE_SECONDS = 60.0
-_RESTART_PAUSE_SECONDS = 0.5
+_RESTART_PAUSE_SECONDS = 0.25
 _DISK_FULL_EXIT = 74  # as in outcrop.training.worker.__main__, which must not be imported here
 _PHASES = ("", "dataProcessing", "training")
 
@@ -100,7 +102,7 @@ class Supervisor:
         """
         spec = JobSpec.read(folder)
         follower = _Follower(folder, on_event)
-        deaths = 0
+        crashes = kills = 0
         while True:
             follower.read()
             if (result := self._outcome(folder)) is not None:
@@ -110,12 +112,22 @@ class Supervisor:
             exit_code = self._run_worker(folder, spec.threads, should_stop, follower)
             if (result := self._outcome(folder)) is not None:
                 return result
-            deaths = 1 if follower.furthest > before else deaths + 1
-            if deaths >= MAX_DEATHS_WITHOUT_PROGRESS or exit_code == _DISK_FULL_EXIT:
-                reason = _reason(folder, exit_code, _oom_kills() > oom_kills)
+            if follower.furthest > before:
+                crashes = kills = 0
+            ran_out_of_memory = _oom_kills() > oom_kills
+            if exit_code == -signal.SIGKILL and not ran_out_of_memory:
+                kills += 1
+            else:
+                crashes += 1
+            if (
+                crashes >= MAX_CRASHES_WITHOUT_PROGRESS
+                or kills >= MAX_KILLS_WITHOUT_PROGRESS
+                or exit_code == _DISK_FULL_EXIT
+            ):
+                reason = _reason(folder, exit_code, max(crashes, kills), ran_out_of_memory)
                 self._keep_log(folder, spec.job_id)
                 raise JobFailed(f"Training failed: {reason}")
-            if self._closed.wait(_RESTART_PAUSE_SECONDS * deaths):
+            if self._closed.wait(_RESTART_PAUSE_SECONDS * (crashes + kills)):
                 raise SupervisorClosed
 
     def close(self) -> None:
@@ -206,19 +218,19 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
         process.stdin.close()
 
 
-def _reason(folder: Path, exit_code: int, ran_out_of_memory: bool) -> str:
+def _reason(folder: Path, exit_code: int, deaths: int, ran_out_of_memory: bool) -> str:
     """Return why a worker died, in words for the job's failure message."""
     if exit_code == _DISK_FULL_EXIT:
         return "no space left on the disk that holds the job; free some and create the job again."
-    deaths = f"the worker died {MAX_DEATHS_WITHOUT_PROGRESS} times without progress"
+    died = f"the worker died {deaths} times without progress"
     if exit_code == -signal.SIGKILL and ran_out_of_memory:
         return (
-            f"{deaths}; the system killed it for lack of memory. Use a smaller batchSize, shorter records or a"
+            f"{died}; the system killed it for lack of memory. Use a smaller batchSize, shorter records or a"
             " smaller model."
         )
     if exit_code < 0:
-        return f"{deaths}, the last time by {signal.Signals(-exit_code).name}. {_last_line(folder)}"
-    return f"{deaths}, the last time with exit code {exit_code}. {_last_line(folder)}"
+        return f"{died}, the last time by {signal.Signals(-exit_code).name}. {_last_line(folder)}"
+    return f"{died}, the last time with exit code {exit_code}. {_last_line(folder)}"
 
 
 def _last_line(folder: Path) -> str:

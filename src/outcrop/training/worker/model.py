@@ -28,6 +28,8 @@ def prepare_numerics(threads: int) -> torch.device:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     # Some CUDA kernels have no deterministic form; on a CPU every operation must have one.
     torch.use_deterministic_algorithms(True, warn_only=device.type == "cuda")
+    # A debugging aid that comes with it: it would fill every new tensor before the tensor is written.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     return device
 
 
@@ -174,21 +176,26 @@ def _segment_attention(  # noqa: PLR0913  # transformers decides what it is give
     """
     del module, attention_mask
     bounds = segment_boundaries or (0, query_1_H_T_D.shape[2])
+    lengths = [end - start for start, end in pairwise(bounds)]
+    # split, not slices: its backward pass is one concatenation instead of a zero-filled stream per segment
+    streams = (query_1_H_T_D, key_1_H_T_D, value_1_H_T_D)
+    segments = zip(*(torch.split(item, lengths, dim=2) for item in streams), strict=True)
     outputs = []
-    for start, end in pairwise(bounds):
+    for query, key, value in segments:
+        tokens = query.shape[2]
         window = None
-        if sliding_window is not None and end - start > sliding_window:
-            window = _window_mask(end - start, sliding_window, query_1_H_T_D.device)
+        if sliding_window is not None and tokens > sliding_window:
+            window = _window_mask(tokens, sliding_window, query.device)
         outputs.append(
             F.scaled_dot_product_attention(
-                query_1_H_T_D[:, :, start:end],
-                key_1_H_T_D[:, :, start:end],
-                value_1_H_T_D[:, :, start:end],
+                query,
+                key,
+                value,
                 attn_mask=window,
                 is_causal=window is None,
                 dropout_p=dropout,
                 scale=scaling,
-                enable_gqa=query_1_H_T_D.shape[1] != key_1_H_T_D.shape[1],
+                enable_gqa=query.shape[1] != key.shape[1],
             )
         )
     return torch.cat(outputs, dim=2).transpose(1, 2), None
