@@ -12,6 +12,7 @@ import platform
 import re
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
@@ -28,44 +29,66 @@ from base_model.chat import BOS, END, PAD, SPECIAL_TOKENS
 from base_model.documents import DocumentStream, load_corpus, vocabulary_lines
 from base_model.heldout import load_heldout
 from base_model.ngram import KneserNey
-from base_model.training import TrainingPlan
+from base_model.training import TrainingPlan, TrainingText
 
 DEFAULT_OUT = Path(__file__).parent.parent / "src" / "outcrop" / "bundled" / "nano_v1"
-FULL_STEPS = 1500
-QUICK_STEPS = 6
-CHECKPOINT_EVERY = 300
 TOKENIZER_DOCUMENTS = 12_000
 TEXT_SEED, LONG_SEED, TOKENIZER_SEED = 1, 2, 3
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """Weights of an unfinished run.
+
+    Attributes:
+        folder: a model folder written under ``--checkpoints``.
+        step: the restart of the plan that the weights precede.
+    """
+
+    folder: Path
+    step: int
 
 
 def main() -> None:
     """Build the folder, or with ``--quick-check`` build two small ones and compare them."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=DEFAULT_OUT, help="folder to write")
-    parser.add_argument("--steps", type=int, default=FULL_STEPS, help="training steps")
     parser.add_argument(
         "--quick-check",
         action="store_true",
         help="train a few steps twice and compare the hashes; writes under --out",
     )
-    parser.add_argument("--checkpoints", type=Path, help="folder for the weights so far")
+    parser.add_argument(
+        "--checkpoints", type=Path, help="folder for the weights before each restart of the plan"
+    )
+    parser.add_argument(
+        "--resume", nargs=2, metavar=("FOLDER", "STEP"), help="go on from such a checkpoint"
+    )
     arguments = parser.parse_args()
-    if not arguments.quick_check:
-        build(arguments.out, TrainingPlan(steps=arguments.steps), arguments.checkpoints)
+    if arguments.quick_check:
+        hashes = [build(arguments.out / name, TrainingPlan.short()) for name in ("a", "b")]
+        if hashes[0] != hashes[1]:
+            sys.exit(f"the two builds differ: {hashes[0]} and {hashes[1]}")
+        _say(f"equal builds: {hashes[0]}")
         return
-    hashes = [build(arguments.out / name, TrainingPlan(steps=QUICK_STEPS)) for name in ("a", "b")]
-    if hashes[0] != hashes[1]:
-        sys.exit(f"the two builds differ: {hashes[0]} and {hashes[1]}")
-    _say(f"equal builds: {hashes[0]}")
+    resume = arguments.resume
+    checkpoint = Checkpoint(Path(resume[0]), int(resume[1])) if resume else None
+    build(arguments.out, TrainingPlan(), arguments.checkpoints, checkpoint)
 
 
-def build(out: Path, plan: TrainingPlan, checkpoints: Path | None = None) -> str:
+def build(
+    out: Path,
+    plan: TrainingPlan,
+    checkpoints: Path | None = None,
+    checkpoint: Checkpoint | None = None,
+) -> str:
     """Write the model folder and return the sha256 of its weights.
 
     Args:
         out: the folder, made if missing.
         plan: how to train.
-        checkpoints: a folder that gets the weights so far every 300 steps, for the impatient.
+        checkpoints: a folder that gets the weights before each restart of the plan.
+        checkpoint: where to go on from; the result is that of an undisturbed run.
     """
     training.make_repeatable(plan.threads)
     out.mkdir(parents=True, exist_ok=True)
@@ -74,17 +97,19 @@ def build(out: Path, plan: TrainingPlan, checkpoints: Path | None = None) -> str
     tokens = _encode(
         tokenizer,
         iter(DocumentStream.training(TEXT_SEED)),
-        plan.long_from * plan.tokens_per_step + 1,
+        plan.token_count(is_long=False),
     )
     long_tokens = _encode(
-        tokenizer,
-        DocumentStream.training(LONG_SEED).long(),
-        plan.long_steps * plan.tokens_per_step + 1,
+        tokenizer, DocumentStream.training(LONG_SEED).long(), plan.token_count(is_long=True)
     )
     _say(f"text ready: {len(tokens) + len(long_tokens)} tokens, {training.clock() - begun:.0f} s")
     ids = [tokenizer.get_vocab()[token] for token in (END, BOS, PAD)]
     model = training.new_model(training.model_config(tokenizer.get_vocab_size(), *ids), plan.seed)
-    training.train(model, plan, tokens, long_tokens, _Progress(plan, begun, checkpoints))
+    if checkpoint is not None:
+        model = LlamaForCausalLM.from_pretrained(checkpoint.folder, dtype=torch.float32)
+    text = TrainingText(tokens, long_tokens)
+    report = _Progress(plan, begun, checkpoints)
+    training.train(model, plan, text, report, checkpoint.step if checkpoint else None)
     model = _save(model, out)
     seen = np.concatenate([tokens, long_tokens]).astype(np.int64)
     facts = _measure(model, tokenizer, seen, plan, out)
@@ -190,7 +215,7 @@ def _processor() -> str:
 
 
 class _Progress:
-    """Reports the loss, and saves the weights so far now and then under ``checkpoint/``."""
+    """Reports the loss, and keeps the weights before each restart."""
 
     def __init__(self, plan: TrainingPlan, begun: float, keep: Path | None) -> None:
         self._plan, self._begun, self._keep = plan, begun, keep
@@ -198,8 +223,8 @@ class _Progress:
     def __call__(self, step: int, loss: float, model: LlamaForCausalLM) -> None:
         seconds = training.clock() - self._begun
         _say(f"step {step}/{self._plan.steps} loss {loss:.3f} after {seconds:.0f} s")
-        if self._keep is not None and step % CHECKPOINT_EVERY == 0 and step:
-            _save(copy.deepcopy(model), self._keep)
+        if self._keep is not None and step + 1 in self._plan.restarts:
+            _save(copy.deepcopy(model), self._keep / f"{step + 1}")
 
 
 def _say(line: str) -> None:

@@ -60,7 +60,7 @@ def character_ngram_bits(
 
 
 def copying_accuracy(
-    model: LlamaForCausalLM, tokenizer: Tokenizer, task: Task, count: int = 100
+    model: LlamaForCausalLM, tokenizer: Tokenizer, task: Task, count: int = 50
 ) -> float:
     """Return the share of answers of ``task`` whose every token is the model's first choice.
 
@@ -83,7 +83,7 @@ def copying_report(model: LlamaForCausalLM, tokenizer: Tokenizer) -> dict[str, f
     return {**report, "summary_names": summary_names(model, tokenizer)}
 
 
-def summary_names(model: LlamaForCausalLM, tokenizer: Tokenizer, count: int = 40) -> float:
+def summary_names(model: LlamaForCausalLM, tokenizer: Tokenizer, count: int = 20) -> float:
     """Return the share of greedy summaries that name a speaker and one more filler."""
     rng, right = Random(11), 0
     for _ in range(count):

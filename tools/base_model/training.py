@@ -23,66 +23,109 @@ _HEAD_CHUNK = 2048
 
 
 @dataclass(frozen=True, slots=True)
+class TrainingText:
+    """Token ids, each read once from the start.
+
+    Attributes:
+        tokens: for all phases but the last.
+        long_tokens: for the phase of long rows.
+    """
+
+    tokens: np.ndarray
+    long_tokens: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """Neighbouring steps with rows of one length.
+
+    Attributes:
+        steps: number of steps.
+        row_length: tokens of a row.
+        is_long: the rows come from the text for long rows.
+    """
+
+    steps: int
+    row_length: int
+    is_long: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Cycle:
+    """Neighbouring steps whose learning rates rise, stay and fall to zero.
+
+    Attributes:
+        until: first step after the cycle.
+        warmup_steps: steps of linear rise.
+        decay_steps: last steps, of linear fall.
+    """
+
+    until: int
+    warmup_steps: int
+    decay_steps: int
+
+
+@dataclass(frozen=True, slots=True)
 class TrainingPlan:
     """Everything that decides the result of a training run besides the text.
 
     Attributes:
-        steps: updates on text.
+        phases: row lengths in order; their steps add up to the steps on text.
+        cycles: learning rate cycles in order.
+        restarts: steps before which the weights are rounded and the optimizers start anew, so
+            that a run resumed from a checkpoint of weights equals one that was never stopped.
         tokens_per_step: tokens in one update; a multiple of every row length.
-        repeat_steps: steps before all others, on random runs written twice.
+        repeat_steps: steps before all others, on random runs written twice; they count
+            from ``-repeat_steps`` to -1.
         repeat_length: row length in those.
-        short_length: row length in the first ``short_share`` of the steps.
-        row_length: row length in the middle.
-        long_length: row length in the last ``long_share`` of the steps.
         matrix_rate: peak learning rate of Muon.
         other_rate: peak learning rate of Adam, for embeddings and norms.
-        warmup_steps: steps of linear rise.
-        decay_share: last share of the steps in which the rates fall linearly to zero.
         seed: of the initial weights.
         threads: torch threads; another number changes the sums and so the hash.
     """
 
-    steps: int
+    phases: tuple[Phase, ...] = (
+        Phase(650, 256),
+        Phase(250, 512),
+        Phase(100, 2048, is_long=True),
+        Phase(640, 512),
+        Phase(60, 2048, is_long=True),
+    )
+    cycles: tuple[Cycle, ...] = (Cycle(1000, 30, 400), Cycle(1700, 20, 500))
+    restarts: tuple[int, ...] = (601, 1000)
     tokens_per_step: int = 2048
     repeat_steps: int = 90
     repeat_length: int = 128
-    short_length: int = 256
-    short_share: float = 0.5
-    row_length: int = 512
-    long_length: int = 2048
-    long_share: float = 0.1
     matrix_rate: float = 0.01
     other_rate: float = 0.003
-    warmup_steps: int = 30
-    decay_share: float = 0.5
     seed: int = 20
     threads: int = 2
 
-    def row_length_at(self, step: int) -> int:
-        """Return the row length of a step counted from 0."""
-        if step < self.steps * self.short_share:
-            return self.short_length
-        return self.long_length if self.is_long(step) else self.row_length
-
-    def is_long(self, step: int) -> bool:
-        """Say whether a step belongs to the last phase, of long rows."""
-        return step >= self.long_from
+    @classmethod
+    def short(cls) -> TrainingPlan:
+        """Return a plan of a few steps of every kind, for checking that builds are equal."""
+        phases = (Phase(2, 256), Phase(2, 512), Phase(2, 2048, is_long=True))
+        return cls(phases=phases, cycles=(Cycle(6, 2, 2),), restarts=(3,), repeat_steps=2)
 
     @property
-    def long_from(self) -> int:
-        """First step of the phase of long rows."""
-        return self.steps - self.long_steps
+    def steps(self) -> int:
+        """Steps on text."""
+        return sum(phase.steps for phase in self.phases)
 
-    @property
-    def long_steps(self) -> int:
-        """Number of steps in the phase of long rows."""
-        return round(self.steps * self.long_share)
+    def token_count(self, *, is_long: bool) -> int:
+        """Return how many tokens the run reads of one of the two texts."""
+        steps = sum(phase.steps for phase in self.phases if phase.is_long == is_long)
+        return steps * self.tokens_per_step + 1
 
     def rate_factor(self, step: int) -> float:
-        """Return the share of the peak learning rate; steps on repeats have negative numbers."""
-        rise = (step + self.repeat_steps + 1) / self.warmup_steps
-        fall = (self.steps - step) / (self.steps * self.decay_share)
-        return min(1.0, rise, fall)
+        """Return the share of the peak learning rate at a step."""
+        begin = -self.repeat_steps
+        for cycle in self.cycles:
+            if step < cycle.until:
+                rise = (step - begin + 1) / cycle.warmup_steps
+                return min(1.0, rise, (cycle.until - step) / cycle.decay_steps)
+            begin = cycle.until
+        raise ValueError(f"step {step} lies beyond the last cycle")
 
 
 def model_config(vocabulary_size: int, eos_id: int, bos_id: int, pad_id: int) -> LlamaConfig:
@@ -154,67 +197,93 @@ def token_losses(model: LlamaForCausalLM, rows: torch.Tensor) -> torch.Tensor:
     return torch.cat(losses).view(rows.size(0), -1)
 
 
+class _Optimizers:
+    """Muon for the matrices of the layers, Adam for embeddings and norms."""
+
+    def __init__(self, model: LlamaForCausalLM, plan: TrainingPlan) -> None:
+        weights = list(model.named_parameters())
+        self._model, self._plan = model, plan
+        self._muon = Muon([w for n, w in weights if w.dim() == 2 and "embed" not in n])
+        others = [w for n, w in weights if w.dim() != 2 or "embed" in n]
+        self._adam = torch.optim.AdamW(
+            others, lr=plan.other_rate, betas=(0.9, 0.97), weight_decay=0.0
+        )
+
+    def step(self, loss: torch.Tensor, factor: float) -> None:
+        """Update all weights at ``factor`` of the peak rates."""
+        torch.autograd.backward(loss)
+        for group in self._adam.param_groups:
+            group["lr"] = self._plan.other_rate * factor
+        self._muon.step(self._plan.matrix_rate * factor)
+        self._adam.step()
+        self._model.zero_grad(set_to_none=True)
+
+
 def train(
     model: LlamaForCausalLM,
     plan: TrainingPlan,
-    tokens: np.ndarray,
-    long_tokens: np.ndarray,
+    text: TrainingText,
     report: Callable[[int, float, LlamaForCausalLM], None],
+    resume_step: int | None = None,
 ) -> None:
     """Train ``model`` in place.
 
     Args:
         model: float32 weights.
         plan: steps, lengths and rates.
-        tokens: token ids for the first phases, read once from the start.
-        long_tokens: token ids for the phase of long rows.
-        report: called with step, loss and model every 50 steps and at the end.
+        text: the tokens to read.
+        report: called with step, loss and model every 50 steps, before restarts and at the end.
+        resume_step: one of ``plan.restarts``, when the weights are those reported before it.
 
     Raises:
         ValueError: if there are fewer tokens than the plan reads.
     """
-    matrices = [w for n, w in model.named_parameters() if w.dim() == 2 and "embed" not in n]
-    others = [w for n, w in model.named_parameters() if w.dim() != 2 or "embed" in n]
-    muon = Muon(matrices)
-    adam = torch.optim.AdamW(others, lr=plan.other_rate, betas=(0.9, 0.97), weight_decay=0.0)
-    batches = _batches(plan, tokens, long_tokens, model.config.vocab_size)
+    first = -plan.repeat_steps if resume_step is None else resume_step
+    batches = _batches(plan, text, model.config.vocab_size)
+    for _ in range(first + plan.repeat_steps):
+        next(batches)
+    optimizers = _Optimizers(model, plan)
     model.train()
-    for step in range(-plan.repeat_steps, plan.steps):
+    for step in range(first, plan.steps):
+        if step in plan.restarts:
+            round_weights(model)
+            optimizers = _Optimizers(model, plan)
         loss = token_losses(model, next(batches)).mean()
-        torch.autograd.backward(loss)
-        factor = plan.rate_factor(step)
-        for group in adam.param_groups:
-            group["lr"] = plan.other_rate * factor
-        muon.step(plan.matrix_rate * factor)
-        adam.step()
-        model.zero_grad(set_to_none=True)
-        if step % 50 == 0 or step == plan.steps - 1:
+        optimizers.step(loss, plan.rate_factor(step))
+        if step % 50 == 0 or step + 1 in {*plan.restarts, plan.steps}:
             report(step, loss.item(), model)
     model.eval()
 
 
+@torch.no_grad()
+def round_weights(model: LlamaForCausalLM) -> None:
+    """Round all weights to what a saved checkpoint holds, bfloat16."""
+    for weight in model.parameters():
+        weight.copy_(weight.to(torch.bfloat16))
+
+
 def _batches(
-    plan: TrainingPlan, tokens: np.ndarray, long_tokens: np.ndarray, vocabulary_size: int
+    plan: TrainingPlan, text: TrainingText, vocabulary_size: int
 ) -> Iterator[torch.Tensor]:
     """Yield token rows of shape [B, T + 1]; neighbouring rows share one token."""
     generator = torch.Generator().manual_seed(plan.seed)
     for _ in range(plan.repeat_steps):
         count = plan.tokens_per_step // plan.repeat_length
         yield repeated_rows(generator, count, plan.repeat_length + 1, _FIRST_ID, vocabulary_size)
-    position, source = 0, tokens
-    for step in range(plan.steps):
-        if step == plan.long_from:
-            position, source = 0, long_tokens
-        length = plan.row_length_at(step)
-        count = plan.tokens_per_step // length
-        piece = source[position : position + plan.tokens_per_step + 1]
-        if len(piece) <= plan.tokens_per_step:
-            raise ValueError(
-                f"step {step} needs {plan.tokens_per_step + 1} tokens, {len(piece)} left"
-            )
-        rows = np.stack([piece[row * length : (row + 1) * length + 1] for row in range(count)])
-        position += plan.tokens_per_step
-        yield torch.from_numpy(rows.astype(np.int64))
+    positions = {False: 0, True: 0}
+    for phase in plan.phases:
+        source = text.long_tokens if phase.is_long else text.tokens
+        for _ in range(phase.steps):
+            at = positions[phase.is_long]
+            piece = source[at : at + plan.tokens_per_step + 1]
+            if len(piece) <= plan.tokens_per_step:
+                raise ValueError(
+                    f"a step needs {plan.tokens_per_step + 1} tokens, {len(piece)} left"
+                )
+            starts = range(0, plan.tokens_per_step, phase.row_length)
+            rows = np.stack([piece[start : start + phase.row_length + 1] for start in starts])
+            positions[phase.is_long] = at + plan.tokens_per_step
+            yield torch.from_numpy(rows.astype(np.int64))
 
 
 def bits_per_character(
