@@ -80,7 +80,11 @@ def load_settings(
     }
     home = Path(str(given.get("home") or from_variables.get("home") or Settings().home))
     home = home.expanduser().absolute()
-    merged: dict[str, object] = {**_read_file(home / "outcrop.toml", names), **from_variables, **given}
+    merged: dict[str, object] = {
+        **_read_file(home / "outcrop.toml", names),
+        **from_variables,
+        **given,
+    }
     merged["home"] = home
     return Settings(**{name: _parse(name, value) for name, value in merged.items()})  # type: ignore[arg-type]
 
