@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 from outcrop.core.hyperparameters import TrainingHyperparameters, family
 
 # Passes are chosen so that a run sees about this many examples in all; within these bounds.
-_EXAMPLES_SEEN = 3_600
+_EXAMPLES_SEEN = 6_000
 _FEWEST_EPOCHS = 4
-_MOST_EPOCHS = 12
+_MOST_EPOCHS = 10
+# Found on the bundled model with the bundled data; all weights want less than an adapter.
+_LEARNING_RATES = {"lora": "0.002", "full": "0.0005"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +49,15 @@ def request_for(chosen: Chosen, training_examples: int, *, has_validation: bool)
         has_validation: whether early stopping can keep the best weights.
     """
     wanted = round(_EXAMPLES_SEEN / max(1, training_examples))
-    values = {"epochCount": str(min(_MOST_EPOCHS, max(_FEWEST_EPOCHS, wanted)))}
+    wishes = chosen.values
+    values = {
+        "epochCount": str(min(_MOST_EPOCHS, max(_FEWEST_EPOCHS, wanted))),
+        "learningRate": _LEARNING_RATES[wishes.get("fineTuningMethod", "lora")],
+    }
     if has_validation:
         # Nothing is lost by it: a run that only improves goes to its end.
         values |= {"earlyStoppingThreshold": "0", "earlyStoppingPatience": "2"}
-    return {**values, **chosen.values}
+    return {**values, **wishes}
 
 
 def parse(
