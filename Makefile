@@ -4,7 +4,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
-LOCK := --no-deps --require-hashes --only-binary :all:
+LOCK := --no-deps --require-hashes
 
 .PHONY: setup demo up check test test-slow bench docs format lock clean
 
@@ -15,21 +15,21 @@ setup: .venv/.installed .venv-awscli/.installed .cache/.protocol-tests  ## insta
 	@echo "Installing Outcrop into .venv (the first time takes a few minutes)"
 	$(PYTHON) -m venv .venv
 	$(PIP) install torch==2.13.0
-	$(PIP) install $(LOCK) -r requirements/outcrop.lock
-	$(PIP) install $(LOCK) -r requirements/dev.lock
+	$(PIP) install $(LOCK) --only-binary :all: -r requirements/outcrop.lock
+	$(PIP) install $(LOCK) --no-build-isolation -r requirements/dev.lock
 	$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
 # The AWS CLI pins its own botocore, so it lives apart.
 .venv-awscli/.installed: requirements/awscli.lock
 	$(PYTHON) -m venv .venv-awscli
-	.venv-awscli/bin/python -m pip --disable-pip-version-check --quiet install --no-deps --require-hashes -r $<
+	.venv-awscli/bin/python -m pip --disable-pip-version-check --quiet install $(LOCK) -r $<
 	@touch $@
 
 # moto's server, the peer that the benchmarks run beside ours.
 .venv-bench/.installed: requirements/bench.lock
 	$(PYTHON) -m venv .venv-bench
-	.venv-bench/bin/python -m pip --disable-pip-version-check --quiet install --no-deps --require-hashes -r $<
+	.venv-bench/bin/python -m pip --disable-pip-version-check --quiet install $(LOCK) -r $<
 	@touch $@
 
 .cache/.protocol-tests: tools/fetch_protocol_tests.py .venv/.installed
