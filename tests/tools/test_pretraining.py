@@ -97,13 +97,11 @@ def test_orthogonalized_matrices_have_singular_values_near_one() -> None:
     assert orthogonalize(matrices.mT).shape == (2, 60, 24)
 
 
-def test_rates_rise_stay_and_fall_in_every_cycle() -> None:
+def test_rates_rise_stay_and_fall() -> None:
     plan = TrainingPlan()
     factors = [plan.rate_factor(step) for step in range(plan.steps)]
     assert plan.rate_factor(-plan.repeat_steps) < 0.1
-    assert factors[300] == factors[1100] == 1.0
-    assert factors[999] < 0.01
-    assert factors[1000] < 0.1
+    assert factors[300] == 1.0
     assert factors[-1] < 0.01
 
 

@@ -88,11 +88,9 @@ class TrainingPlan:
         Phase(650, 256),
         Phase(250, 512),
         Phase(100, 2048, is_long=True),
-        Phase(640, 512),
-        Phase(60, 2048, is_long=True),
     )
-    cycles: tuple[Cycle, ...] = (Cycle(1000, 30, 400), Cycle(1700, 20, 500))
-    restarts: tuple[int, ...] = (601, 1000)
+    cycles: tuple[Cycle, ...] = (Cycle(1000, 30, 400),)
+    restarts: tuple[int, ...] = (601,)
     tokens_per_step: int = 2048
     repeat_steps: int = 90
     repeat_length: int = 128
