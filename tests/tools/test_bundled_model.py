@@ -127,6 +127,11 @@ def test_the_card_states_the_bits_per_character_that_the_model_has(
     assert measured == pytest.approx(stated, rel=0.01)
 
 
+def test_the_card_states_a_gain_of_a_quarter_over_the_5_gram_of_characters(card: str) -> None:
+    own = card_figure(card, "Bits per character on `tools/base_model/heldout.txt`")
+    assert own <= 0.75 * card_figure(card, "5-gram over characters")
+
+
 @pytest.mark.xfail(
     strict=True, reason="20.4 % so far: the run was short; see docs/reference/base-model.md"
 )
