@@ -96,12 +96,12 @@ def _serve_locked(
 
     async def start(listening: Listening) -> None:
         platform.loop = asyncio.get_running_loop()
-        for service in BUILT_SERVICES:  # now rather than within somebody's first request
-            service_models.load(service)
         # Recovered jobs may call the gateway at once, so it listens first.
         await asyncio.to_thread(platform.durable.launch)
         if on_started is not None:
             on_started(listening)
+        # Beside the first answers rather than before them; a first request would load its own.
+        platform.loop.run_in_executor(None, _load_service_models)
 
     async def stop() -> None:
         # Workflows unwind while their in-process calls can still be answered.
@@ -113,6 +113,11 @@ def _serve_locked(
         database.close()
 
     run_server(gateway.asgi_app, settings, certificate, start, stop)
+
+
+def _load_service_models() -> None:
+    for service in BUILT_SERVICES:
+        service_models.load(service)
 
 
 def _compose(
