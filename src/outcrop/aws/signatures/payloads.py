@@ -4,11 +4,14 @@ A body that turns out wrong raises at its end, after its pieces were handed on; 
 when the iteration ended well.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from hashlib import sha256
 from hmac import compare_digest
 
 from outcrop.aws.signatures.refusals import Reason, SignatureRefused, as_service_error
+
+_BLOCK_BYTES = 512 << 10
 
 
 class PlainBody:
@@ -65,10 +68,26 @@ class HashedBody(PlainBody):
         return self._verified()
 
     async def _verified(self) -> AsyncIterator[bytes]:
+        # Large blocks are hashed in a thread, without Python's lock, while the operation stores them:
+        # hashing a fast upload here would leave the event loop no time for anyone else.
+        loop = asyncio.get_running_loop()
         hasher = sha256()
+        hashed: asyncio.Future[None] | None = None
+        block = bytearray()
         async for piece in self._pieces:
-            hasher.update(piece)
-            yield piece
+            block += piece
+            if len(block) < _BLOCK_BYTES:
+                continue
+            whole, block = bytes(block), bytearray()
+            if hashed is not None:
+                await hashed
+            hashed = loop.run_in_executor(None, hasher.update, whole)
+            yield whole
+        if hashed is not None:
+            await hashed
+        hasher.update(block)
+        if block:
+            yield bytes(block)
         check_digest(hasher.hexdigest(), self._expected, self._protocol)
 
 
