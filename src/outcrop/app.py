@@ -14,6 +14,7 @@ from outcrop.aws import service_models
 from outcrop.config import Settings
 from outcrop.core.clock import SystemClock
 from outcrop.crypto.certificates import ensure_certificate
+from outcrop.crypto.key_source import FileKeySource
 from outcrop.gateway.gateway import Gateway
 from outcrop.gateway.operations import Operations, collect_operations
 from outcrop.gateway.server import Listening, run_server
@@ -28,6 +29,7 @@ from outcrop.storage.database.migrations import bring_up_to_date
 from outcrop.storage.durable import Durable
 from outcrop.storage.home import Home
 from outcrop.storage.objects.store import ObjectStore
+from outcrop.storage.service_keys import ServiceKeys
 from outcrop.training.supervisor import Supervisor
 
 log = structlog.get_logger("outcrop.app")
@@ -130,6 +132,7 @@ def _compose(
         home=home,
         account_id=root_key.account_id,
         database=database,
+        service_keys=ServiceKeys(database, FileKeySource(home.key_file)),
         objects=ObjectStore(home.objects, database, clock),
         durable=Durable(database, workflows.queues(settings)),
         base_models=BaseModelStore(home, settings.model_aliases, BUNDLED_MODEL),

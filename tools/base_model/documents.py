@@ -277,7 +277,7 @@ class DocumentStream:
             (self._task, 0.26),
             (self._repeats, 0.08),
             (self._prose, 0.04),
-            (self._written, 0.2 if self._corpus else 0.0),
+            (self._written, 0.03 if self._corpus else 0.0),
         ]
         functions, weights = [maker for maker, _ in makers], [weight for _, weight in makers]
         while True:

@@ -85,12 +85,12 @@ class TrainingPlan:
     """
 
     phases: tuple[Phase, ...] = (
-        Phase(650, 256),
-        Phase(250, 512),
-        Phase(100, 2048, is_long=True),
+        Phase(3000, 256),
+        Phase(1000, 512),
+        Phase(500, 2048, is_long=True),
     )
-    cycles: tuple[Cycle, ...] = (Cycle(1000, 30, 400),)
-    restarts: tuple[int, ...] = (601,)
+    cycles: tuple[Cycle, ...] = (Cycle(4500, 30, 1800),)
+    restarts: tuple[int, ...] = (1500, 2700)
     tokens_per_step: int = 2048
     repeat_steps: int = 90
     repeat_length: int = 128
@@ -246,7 +246,8 @@ def train(
         if step in plan.restarts:
             round_weights(model)
             optimizers = _Optimizers(model, plan)
-        loss = token_losses(model, next(batches)).mean()
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            loss = token_losses(model, next(batches)).mean()
         optimizers.step(loss, plan.rate_factor(step))
         if step % 50 == 0 or step + 1 in {*plan.restarts, plan.steps}:
             report(step, loss.item(), model)

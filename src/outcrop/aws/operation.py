@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, Literal, Protocol, TypeVar
 
-PrincipalType = Literal["Account", "User", "AssumedRole", "AWSService"]
+PrincipalType = Literal[
+    "Account", "User", "AssumedRole", "FederatedUser", "AWSService", "Anonymous"
+]
 OPERATION_ATTRIBUTE = "__outcrop_operation__"
 PlatformT = TypeVar("PlatformT")
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
@@ -19,12 +21,33 @@ FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who makes a call. `arn` is the account root, a user, or a role session."""
+    """Who makes a call.
+
+    Attributes:
+        arn: the account root, a user, a role session or a service; "" for anonymous callers.
+        principal_id: what aws:userid is: the account id, "AIDA…" or "AROA…:session".
+        role_arn: the role that a session was assumed from, with its path; "" for others.
+        session_policies: JSON documents that limit this session further.
+        tags: of the user or role, overlaid with those of the session.
+        session_issued_at: when a session's credentials were made; None for others.
+        has_mfa: whether the session was opened with a second factor.
+        via: the AWS service that makes this call on behalf of the principal, such as "s3"; else "".
+        bearer_token_type: "LONG_TERM" or "SHORT_TERM" where a Bedrock API key was shown; else "".
+    """
 
     type: PrincipalType
     arn: str
     account_id: str
     access_key_id: str = ""
+    principal_id: str = ""
+    role_arn: str = ""
+    session_policies: tuple[str, ...] = ()
+    tags: Mapping[str, str] = field(default_factory=dict)
+    source_identity: str = ""
+    session_issued_at: datetime | None = None
+    has_mfa: bool = False
+    via: str = ""
+    bearer_token_type: str = ""
 
     @property
     def is_root(self) -> bool:

@@ -10,7 +10,9 @@ OutcropError
 ├── ModelNotFound           no such base model or alias
 ├── EngineError             the inference engine failed on a request
 │   └── EngineNotReady      it is still loading
-└── StorageFull             the disk has no room for this object or job
+├── StorageFull             the disk has no room for this object or job
+├── SealBroken              sealed bytes do not open: wrong key or context, or changed
+└── KeySourceUnavailable    the root of trust cannot be reached, or refuses
 
 Adding one: derive it here, draw it above, and map it to an AWS error in the service that meets it.
 """
@@ -70,3 +72,11 @@ class EngineNotReady(EngineError):
 
 class StorageFull(OutcropError):
     """The disk has no room left for what was being written."""
+
+
+class SealBroken(OutcropError):
+    """Sealed bytes do not open."""
+
+
+class KeySourceUnavailable(OutcropError):
+    """The root of trust cannot be reached, or refuses."""

@@ -15,6 +15,7 @@ from outcrop.storage.database.engine import Database
 from outcrop.storage.durable import Durable
 from outcrop.storage.home import Home
 from outcrop.storage.objects import ObjectStore
+from outcrop.storage.service_keys import ServiceKeys
 from outcrop.training.supervisor import Supervisor
 
 _PIECE_BYTES = 1 << 20
@@ -34,6 +35,7 @@ class Platform:
     home: Home
     account_id: str
     database: Database
+    service_keys: ServiceKeys
     objects: ObjectStore
     durable: Durable
     base_models: BaseModelStore

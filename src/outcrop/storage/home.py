@@ -40,6 +40,11 @@ class Home:
         return self.path / "root-key.json"
 
     @property
+    def key_file(self) -> Path:
+        """Root of trust of everything encrypted, readable by the owner only; unless Vault keeps it."""
+        return self.path / "root-of-trust.key"
+
+    @property
     def certificates(self) -> Path:
         """Own certificate authority and the server's certificate."""
         return self.path / "ca"
