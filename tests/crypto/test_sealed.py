@@ -10,6 +10,7 @@ from outcrop.core.errors import HomeError, SealBroken
 from outcrop.crypto.key_source import FileKeySource
 from outcrop.crypto.sealed import (
     CHUNK_BYTES,
+    HEADER_BYTES,
     SealedFile,
     Sealer,
     new_data_key,
@@ -80,8 +81,9 @@ def test_a_changed_cut_or_moved_file_does_not_open(tmp_path: Path, size_bytes: i
 def test_chunks_cannot_change_places(tmp_path: Path) -> None:
     path = seal(tmp_path / "f", content_of(3 * CHUNK_BYTES))
     whole, width = path.read_bytes(), CHUNK_BYTES + 16
-    first, second = whole[16 : 16 + width], whole[16 + width : 16 + 2 * width]
-    path.write_bytes(whole[:16] + second + first + whole[16 + 2 * width :])
+    start = HEADER_BYTES
+    first, second = whole[start : start + width], whole[start + width : start + 2 * width]
+    path.write_bytes(whole[:start] + second + first + whole[start + 2 * width :])
     with pytest.raises(SealBroken), SealedFile(path, KEY, CONTEXT) as file:
         file.read()
 

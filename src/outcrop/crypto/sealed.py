@@ -1,10 +1,12 @@
 """Sealed bytes and files: AES-256-GCM in chunks that can be read from anywhere and that notice any change.
 
-A sealed file is a header and chunks of up to 64 KiB, each followed by its tag. Every file has a data key of its
-own, so a chunk's number can serve as its nonce; the last chunk's nonce differs, so a file that was cut is refused.
-The context (such as "s3/bucket/key/content-id") is bound to every chunk: a file put in another's place does not open.
+A sealed file is a header and chunks of up to 64 KiB, each followed by its tag. The header holds a random salt that
+makes the file's own key from the data key, so a chunk's number can serve as its nonce; the last chunk's nonce
+differs, so a file that was cut is refused. The context (such as "s3/bucket/key/content-id") is bound to every chunk:
+a file put in another's place does not open.
 """
 
+import hmac
 import os
 import struct
 from collections.abc import Callable, Iterator
@@ -19,7 +21,8 @@ from outcrop.core.errors import SealBroken
 CHUNK_BYTES = 64 * 1024
 TAG_BYTES = 16
 _MAGIC = b"OUTCROP-SEALED-1"
-HEADER_BYTES = len(_MAGIC)
+_SALT_BYTES = 16
+HEADER_BYTES = len(_MAGIC) + _SALT_BYTES
 _NONCE_BYTES = 12
 _BATCH_CHUNKS = 16  # read from the file at once
 
@@ -77,17 +80,18 @@ class Sealer:
 
     Args:
         write: takes the sealed bytes in order.
-        key: 32 bytes that sealed nothing else.
+        key: 32 bytes; may seal any number of files.
         context: must be given again to read.
     """
 
     def __init__(self, write: Callable[[bytes], object], key: bytes, context: bytes) -> None:
+        salt = os.urandom(_SALT_BYTES)
         self._write = write
-        self._cipher = AESGCM(key)
+        self._cipher = AESGCM(_file_key(key, salt))
         self._context = context
         self._pending = bytearray()
         self._count = 0
-        write(_MAGIC)
+        write(_MAGIC + salt)
 
     def update(self, data: bytes) -> None:
         """Seal further bytes; up to a chunk of them waits for more."""
@@ -130,13 +134,14 @@ class SealedFile:
     """
 
     def __init__(self, path: Path, key: bytes, context: bytes) -> None:
-        self._cipher = AESGCM(key)
         self._context = context
         self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
             self.size_bytes = plain_size(os.fstat(self._descriptor).st_size)
-            if os.pread(self._descriptor, HEADER_BYTES, 0) != _MAGIC:
+            header = os.pread(self._descriptor, HEADER_BYTES, 0)
+            if not header.startswith(_MAGIC):
                 raise SealBroken(f"{path.name} is not a sealed file")
+            self._cipher = AESGCM(_file_key(key, header[len(_MAGIC) :]))
         except BaseException:
             self.close()
             raise
@@ -200,6 +205,10 @@ class SealedFile:
                 "a sealed file does not open: wrong key or context, or changed"
             ) from None
         return b"".join(plain)
+
+
+def _file_key(key: bytes, salt: bytes) -> bytes:
+    return hmac.digest(key, b"outcrop sealed file" + salt, "sha256")
 
 
 def _chunk_count(plain_bytes: int) -> int:
