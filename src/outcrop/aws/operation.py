@@ -33,6 +33,8 @@ class Principal:
         has_mfa: whether the session was opened with a second factor.
         via: the AWS service that makes this call on behalf of the principal, such as "s3"; else "".
         bearer_token_type: "LONG_TERM" or "SHORT_TERM" where a Bedrock API key was shown; else "".
+        transitive_tag_keys: keys of session tags that go on to the next role in a chain.
+        federated_by: ARN of the user (or account root) that a federated user has its permissions from; else "".
     """
 
     type: PrincipalType
@@ -48,6 +50,8 @@ class Principal:
     has_mfa: bool = False
     via: str = ""
     bearer_token_type: str = ""
+    transitive_tag_keys: tuple[str, ...] = ()
+    federated_by: str = ""
 
     @property
     def is_root(self) -> bool:
