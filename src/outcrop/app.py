@@ -19,6 +19,7 @@ from outcrop.gateway.gateway import Gateway
 from outcrop.gateway.operations import Operations, collect_operations
 from outcrop.gateway.server import Listening, run_server
 from outcrop.identity.credentials import CredentialStore, RootKey, load_or_make_root_key
+from outcrop.identity.directory import Directory
 from outcrop.inference.pool import EnginePool
 from outcrop.log import configure_logging
 from outcrop.services.bedrock import workflows
@@ -28,6 +29,7 @@ from outcrop.storage.database.engine import Database
 from outcrop.storage.database.migrations import bring_up_to_date
 from outcrop.storage.durable import Durable
 from outcrop.storage.home import Home
+from outcrop.storage.identities import IdentityStore
 from outcrop.storage.objects.store import ObjectStore
 from outcrop.storage.service_keys import ServiceKeys
 from outcrop.training.supervisor import Supervisor
@@ -126,13 +128,16 @@ def _compose(
     settings: Settings, home: Home, database: Database, root_key: RootKey
 ) -> tuple[Platform, Gateway]:
     clock = SystemClock()
+    service_keys = ServiceKeys(database, FileKeySource(home.key_file))
+    directory = Directory(IdentityStore(database), service_keys, root_key.account_id)
     platform = Platform(
         settings=settings,
         clock=clock,
         home=home,
         account_id=root_key.account_id,
         database=database,
-        service_keys=ServiceKeys(database, FileKeySource(home.key_file)),
+        service_keys=service_keys,
+        directory=directory,
         objects=ObjectStore(home.objects, database, clock),
         durable=Durable(database, workflows.queues(settings)),
         base_models=BaseModelStore(home, settings.model_aliases, BUNDLED_MODEL),
@@ -142,7 +147,7 @@ def _compose(
     )
     gateway = Gateway(
         collect_services(),
-        CredentialStore(root_key),
+        CredentialStore(root_key, directory),
         platform,
         settings,
         account_id=root_key.account_id,

@@ -1,6 +1,7 @@
 """The root key and what is derived from it."""
 
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -63,12 +64,16 @@ def test_an_account_id_is_twelve_digits(tmp_path: Path, account: str) -> None:
 def test_the_store_knows_the_root_key_and_no_other(tmp_path: Path) -> None:
     key = load_or_make_root_key(tmp_path / "root-key.json", ACCOUNT)
     store = CredentialStore(key)
-    found = store.secret_for(key.access_key_id)
+    found = store.find(key.access_key_id)
     assert found is not None
-    secret, principal = found
-    assert secret == key.secret_access_key
-    assert principal.is_root
-    assert principal.arn == "arn:aws:iam::123456789012:root"
-    assert store.secret_for("AKIAUNKNOWNUNKNOWN22") is None
-    assert store.owner_of_api_key(key.bedrock_api_key) == principal
-    assert store.owner_of_api_key("ABSK") is None
+    assert found.secret == key.secret_access_key
+    assert found.principal.is_root
+    assert found.principal.arn == "arn:aws:iam::123456789012:root"
+    assert found.secret not in repr(found)
+    assert store.find("AKIAUNKNOWNUNKNOWN22") is None
+    assert store.find(key.access_key_id, "a token that nobody asked for") is None
+    owner = store.owner_of_api_key(key.bedrock_api_key, datetime.now(UTC))
+    assert owner is not None
+    assert owner.is_root
+    assert owner.bearer_token_type == "LONG_TERM"
+    assert store.owner_of_api_key("ABSK", datetime.now(UTC)) is None

@@ -1,14 +1,14 @@
 """The account's root key and Bedrock API key, made at first start and kept in one private file.
 
-`CredentialStore` answers whose key a request was signed with. Today there is one account with one root key;
-users and roles will add theirs behind the same questions.
+`CredentialStore` answers whose key a request was signed with: the root's, or one that the directory of identities knows.
 """
 
 import base64
 import json
 import secrets
 import string
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
 from hmac import compare_digest
 from hmac import digest as hmac_digest
 from pathlib import Path
@@ -16,7 +16,9 @@ from pathlib import Path
 from outcrop.aws.operation import Principal
 from outcrop.core.errors import HomeError
 from outcrop.crypto.private_files import read_private, write_private
+from outcrop.identity.directory import Credential, Directory
 
+BEDROCK = "bedrock.amazonaws.com"
 _KEY_ID_ALPHABET = string.ascii_uppercase + "234567"
 _SECRET_ALPHABET = string.ascii_letters + string.digits
 
@@ -45,6 +47,7 @@ class RootKey:
             arn=f"arn:aws:iam::{self.account_id}:root",
             account_id=self.account_id,
             access_key_id=self.access_key_id,
+            principal_id=self.account_id,
         )
 
     def derive(self, purpose: str) -> bytes:
@@ -74,7 +77,7 @@ def load_or_make_root_key(path: Path, account_id: str) -> RootKey:
         account_id=account_id,
         access_key_id="AKIA" + _random(_KEY_ID_ALPHABET, 16),
         secret_access_key=_random(_SECRET_ALPHABET, 40),
-        bedrock_api_key=_new_bedrock_api_key(account_id),
+        bedrock_api_key=new_bedrock_api_key(new_bedrock_key_alias(account_id)),
     )
     write_private(path, (json.dumps(asdict(key), indent=2) + "\n").encode())
     return key
@@ -94,10 +97,15 @@ def _random(alphabet: str, length: int) -> str:
     return "".join(secrets.choice(alphabet) for _ in range(length))
 
 
-def _new_bedrock_api_key(account_id: str) -> str:
+def new_bedrock_key_alias(account_id: str) -> str:
+    """Return a fresh name for a long-term Bedrock API key."""
     suffix = _random(string.ascii_lowercase + string.digits, 4)
-    text = f"BedrockAPIKey-{suffix}-at-{account_id}:{_random(_SECRET_ALPHABET, 40)}"
-    return "ABSK" + base64.b64encode(text.encode()).decode()
+    return f"BedrockAPIKey-{suffix}-at-{account_id}"
+
+
+def new_bedrock_api_key(alias: str) -> str:
+    """Return a fresh long-term Bedrock API key; it holds its name and 40 random characters."""
+    return "ABSK" + base64.b64encode(f"{alias}:{_random(_SECRET_ALPHABET, 40)}".encode()).decode()
 
 
 class CredentialStore:
@@ -105,17 +113,48 @@ class CredentialStore:
 
     Args:
         root_key: the account's own credentials.
+        directory: knows the keys of users and sessions; None where there is only the root.
     """
 
-    def __init__(self, root_key: RootKey) -> None:
+    def __init__(self, root_key: RootKey, directory: Directory | None = None) -> None:
         self._root_key = root_key
-        self._root = (root_key.secret_access_key, root_key.principal)
+        self._directory = directory
+        self._root = Credential(
+            root_key.access_key_id, root_key.secret_access_key, root_key.principal
+        )
 
-    def secret_for(self, access_key_id: str) -> tuple[str, Principal] | None:
-        """Return the secret of a key and who it stands for, or None where the key is unknown."""
-        return self._root if access_key_id == self._root_key.access_key_id else None
+    def find(self, access_key_id: str, session_token: str = "") -> Credential | None:
+        """Return the credential of an access key and the token that came with it.
 
-    def owner_of_api_key(self, api_key: str) -> Principal | None:
-        """Return who a long-term Bedrock API key stands for, or None where it is unknown."""
-        expected = self._root_key.bedrock_api_key.encode()
-        return self._root[1] if compare_digest(api_key.encode(), expected) else None
+        None where the key is unknown or switched off, or the token is not its own. Whether a temporary key has
+        expired is the caller's to check.
+        """
+        if access_key_id == self._root_key.access_key_id:
+            return None if session_token else self._root
+        if self._directory is None:
+            return None
+        return self._directory.credential(access_key_id, session_token)
+
+    def owner_of_api_key(self, api_key: str, now: datetime) -> Principal | None:
+        """Return who a long-term Bedrock API key stands for, or None where it is unknown or over."""
+        shown = api_key.encode("utf-8", "surrogatepass")
+        if compare_digest(shown, self._root_key.bedrock_api_key.encode()):
+            principal: Principal | None = self._root.principal
+        elif self._directory is None:
+            principal = None
+        else:
+            principal = self._directory.owner_of_service_credential(api_key, BEDROCK, now)
+        return principal and replace(principal, bearer_token_type="LONG_TERM")  # noqa: S106  # a kind
+
+    def note_use(self, principal: Principal, service: str, region: str, now: datetime) -> bool:
+        """Remember that a key (and role) was used; return whether `store_uses` is due.
+
+        The root's key is not tracked.
+        """
+        directory = self._directory
+        return directory is not None and directory.note_use(principal, service, region, now)
+
+    def store_uses(self) -> None:
+        """Write the uses noted since the last time to the database."""
+        if self._directory is not None:
+            self._directory.store_uses()

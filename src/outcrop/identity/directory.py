@@ -29,11 +29,13 @@ from outcrop.identity.principal_ids import present_names
 from outcrop.identity.session_policies import merged_session_policies
 from outcrop.identity.sessions import Session, SessionTokens, TokenInvalid
 from outcrop.storage.identities import Entity, IdentityStore, entities, keys, members, policies
+from outcrop.storage.identities.entities import LastUse
 from outcrop.storage.service_keys import ServiceKeys
 
 KeyT = TypeVar("KeyT")
 ValueT = TypeVar("ValueT")
 _REMEMBERED = 4096
+_STORE_USES_EVERY_US = 60_000_000
 _ADMINISTRATOR = "arn:aws:iam::aws:policy/AdministratorAccess"
 
 SourceType = Literal["user", "group", "role", "aws-managed", "user-managed"]
@@ -138,6 +140,9 @@ class Directory:
         self.account_id = account_id
         self._service_keys = service_keys
         self._remembered = _Remembered(identities.generation)
+        self._uses: dict[str, LastUse] = {}
+        self._unstored: set[str] = set()
+        self._stored_us: dict[str, int] = {}
 
     @property
     def root_arn(self) -> str:
@@ -180,7 +185,7 @@ class Directory:
         if found is None:
             if access_key_id.startswith("ASIA"):
                 found = self._temporary(access_key_id, session_token)
-            elif not session_token:
+            elif access_key_id.isalnum() and not session_token:
                 found = self._long_term(access_key_id)
             if found is not None:
                 _keep(remembered.credentials, (access_key_id, session_token), found)
@@ -279,6 +284,36 @@ class Directory:
         now_us = int(now.timestamp() * 1e6)
         session = Session("role", role.id, now_us, now_us, name=session_name)
         return self.role_session(role, session, "")
+
+    def note_use(self, principal: Principal, service: str, region: str, now: datetime) -> bool:
+        """Remember that a user's key or a role was used; return whether `store_uses` is due.
+
+        What is noted reaches the database about once a minute for each key: it informs, and decides nothing.
+        """
+        if principal.type == "AssumedRole":
+            used_id = principal.principal_id.partition(":")[0]
+        elif principal.type == "User" and principal.session_issued_at is None:
+            used_id = principal.access_key_id
+        else:
+            return False
+        now_us = int(now.timestamp() * 1e6)
+        self._uses[used_id] = LastUse(now_us, region, service)
+        if now_us - self._stored_us.get(used_id, 0) < _STORE_USES_EVERY_US:
+            return False
+        _keep(self._stored_us, used_id, now_us)
+        self._unstored.add(used_id)
+        return True
+
+    def store_uses(self) -> None:
+        """Write the uses noted since the last time to the database."""
+        due, self._unstored = self._unstored, set()
+        with self.identities.database.write() as connection:
+            for used_id in due:
+                entities.record_use(connection, used_id, self._uses[used_id])
+
+    def last_use(self, connection: Connection, used_id: str) -> LastUse | None:
+        """Return when an access key or role was last used."""
+        return self._uses.get(used_id) or entities.last_use(connection, used_id)
 
     def managed_document(self, connection: Connection, arn: str) -> str | None:
         """Return the default version of a managed policy, AWS's or the account's own."""

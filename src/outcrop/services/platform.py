@@ -9,6 +9,7 @@ from outcrop.aws.http import FileRange
 from outcrop.aws.operation import Invoke, Principal, RequestContext
 from outcrop.config import Settings
 from outcrop.core.clock import Clock
+from outcrop.identity.directory import Directory
 from outcrop.inference.pool import EnginePool
 from outcrop.storage.base_models import BaseModelStore
 from outcrop.storage.database.engine import Database
@@ -36,6 +37,7 @@ class Platform:
     account_id: str
     database: Database
     service_keys: ServiceKeys
+    directory: Directory
     objects: ObjectStore
     durable: Durable
     base_models: BaseModelStore

@@ -17,6 +17,7 @@ class Reason(Enum):
     MALFORMED_QUERY = "malformed query"
     UNKNOWN_KEY = "unknown key"
     UNKNOWN_TOKEN = "unknown token"  # noqa: S105  # a reason, not a password
+    EXPIRED_TOKEN = "expired token"  # noqa: S105  # a reason, not a password
     MISMATCH = "mismatch"
     SKEWED = "skewed"
     EXPIRED = "expired"
@@ -51,6 +52,7 @@ class SignatureError(ServiceError):
 
 
 _INVALID_TOKEN = "The security token included in the request is invalid."  # noqa: S105  # wording
+_EXPIRED_TOKEN = "The security token included in the request is expired"  # noqa: S105  # wording
 _MISMATCH = (
     "The request signature we calculated does not match the signature you provided. Check your AWS Secret "
     "Access Key and signing method. Consult the service documentation for details."
@@ -67,6 +69,7 @@ _JSON: dict[Reason, tuple[str, int, str]] = {
     Reason.MALFORMED_QUERY: ("IncompleteSignatureException", 400, "The signature is incomplete."),
     Reason.UNKNOWN_KEY: ("UnrecognizedClientException", 403, _INVALID_TOKEN),
     Reason.UNKNOWN_TOKEN: ("UnrecognizedClientException", 403, _INVALID_TOKEN),
+    Reason.EXPIRED_TOKEN: ("ExpiredTokenException", 403, _EXPIRED_TOKEN),
     Reason.MISMATCH: ("InvalidSignatureException", 403, _MISMATCH),
     Reason.SKEWED: ("InvalidSignatureException", 403, _MISMATCH),
     Reason.EXPIRED: ("RequestExpired", 400, "Request has expired."),
@@ -89,6 +92,7 @@ _QUERY: dict[Reason, tuple[str, int, str]] = {
     Reason.MALFORMED_QUERY: ("IncompleteSignature", 400, "The signature is incomplete."),
     Reason.UNKNOWN_KEY: ("InvalidClientTokenId", 403, _INVALID_TOKEN),
     Reason.UNKNOWN_TOKEN: ("InvalidClientTokenId", 403, _INVALID_TOKEN),
+    Reason.EXPIRED_TOKEN: ("ExpiredToken", 403, _EXPIRED_TOKEN),
     Reason.MISMATCH: ("SignatureDoesNotMatch", 403, _MISMATCH),
     Reason.SKEWED: ("SignatureDoesNotMatch", 403, _MISMATCH),
     Reason.UNSIGNED_HEADERS: ("SignatureDoesNotMatch", 403, _MISMATCH),
@@ -116,6 +120,7 @@ _S3: dict[Reason, tuple[str, int, str]] = {
         400,
         "The provided token is malformed or otherwise invalid.",
     ),
+    Reason.EXPIRED_TOKEN: ("ExpiredToken", 400, "The provided token has expired."),
     Reason.MISMATCH: ("SignatureDoesNotMatch", 403, _S3_MISMATCH),
     Reason.SKEWED: (
         "RequestTimeTooSkewed",

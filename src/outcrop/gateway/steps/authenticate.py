@@ -14,8 +14,12 @@ from outcrop.gateway.call import Call
 from outcrop.gateway.connection import Connection
 from outcrop.gateway.parts import Parts
 from outcrop.gateway.steps import read_body
+from outcrop.gateway.steps.route import signing_name_of
 from outcrop.identity.bearer import verify_bearer_token
+from outcrop.identity.directory import Credential
 
+ANONYMOUS = Principal(type="Anonymous", arn="", account_id="")
+_TOKEN_HEADER = "x-amz-security-token"  # noqa: S105  # a name
 _HEX_SHA256 = re.compile(r"[0-9a-f]{64}\Z")
 
 
@@ -36,26 +40,30 @@ async def authenticate(call: Call, gateway: Parts) -> None:
             await _by_legacy_url(call, gateway, call.claim, call.connection)
         elif call.bearer_token:
             await _by_api_key(call, gateway, call.connection)
+        elif call.routed().service == "s3":
+            await _anonymously(call, call.connection)
         else:
             raise SignatureRefused(Reason.MISSING)
     except SignatureRefused as refusal:
         raise as_service_error(refusal, call.routed().protocol) from None
+    if gateway.credentials.note_use(
+        call.caller(), signing_name_of(call) or "bedrock", call.region, call.received_at
+    ):
+        gateway.writer.submit(gateway.credentials.store_uses)
 
 
 async def _by_signature(
     call: Call, gateway: Parts, claim: sigv4.Claim, connection: Connection
 ) -> None:
-    secret, call.principal = _key_of(claim.access_key_id, gateway)
-    if claim.session_token:
-        # Only temporary keys carry a token, and there are none yet: a token does not belong to this key.
-        raise SignatureRefused(Reason.UNKNOWN_TOKEN)
+    credential = _credential_of(claim.access_key_id, claim.session_token, call, gateway)
+    call.principal = credential.principal
     is_presigned = claim.expires_seconds is not None
     if is_presigned:
         presigned.check_lifetime(claim, call.received_at)
     else:
         sigv4.check_skew(claim, call.received_at)
     is_s3 = claim.service == "s3"
-    signing_key = gateway.signing_keys.derive(secret, claim)
+    signing_key = gateway.signing_keys.derive(credential.secret, claim)
     declared = claim.payload_hash
     if is_s3 and not declared:
         if not is_presigned:
@@ -79,10 +87,25 @@ def _is_marker(declared: str) -> bool:
     return declared == sigv4.UNSIGNED_PAYLOAD or declared in FORMS
 
 
-def _key_of(access_key_id: str, gateway: Parts) -> tuple[str, Principal]:
-    found = gateway.credentials.secret_for(access_key_id)
+def _credential_of(
+    access_key_id: str, session_token: str, call: Call, gateway: Parts
+) -> Credential:
+    """Return the credential of a key and its token.
+
+    Raises:
+        SignatureRefused: unknown, switched off, not this token's, expired, or not good for IAM.
+    """
+    found = gateway.credentials.find(access_key_id, session_token)
     if found is None:
+        if session_token:
+            raise SignatureRefused(Reason.UNKNOWN_TOKEN)
         raise SignatureRefused(Reason.UNKNOWN_KEY, AWSAccessKeyId=access_key_id)
+    if found.expires is not None and call.received_at >= found.expires:
+        raise SignatureRefused(Reason.EXPIRED_TOKEN)
+    # AWS: what GetSessionToken and GetFederationToken give opens IAM only after a second factor.
+    is_bare_session = found.expires is not None and found.principal.type != "AssumedRole"
+    if is_bare_session and call.routed().service == "iam" and not found.principal.has_mfa:
+        raise SignatureRefused(Reason.UNKNOWN_TOKEN)
     return found
 
 
@@ -92,9 +115,16 @@ async def _by_legacy_url(
     route = call.routed()
     if route.service != "s3":
         raise SignatureRefused(Reason.MISSING, "Signature Version 2 is for Amazon S3 only.")
-    secret, call.principal = _key_of(claim.access_key_id, gateway)
-    sigv2.verify(claim, call.request, secret, call.received_at, _virtual_bucket(call))
+    credential = _credential_of(claim.access_key_id, _legacy_token(call, claim), call, gateway)
+    call.principal = credential.principal
+    sigv2.verify(claim, call.request, credential.secret, call.received_at, _virtual_bucket(call))
     await read_body.read_unsigned(call, connection)
+
+
+def _legacy_token(call: Call, claim: sigv2.LegacyClaim) -> str:
+    """Return the session token of a SigV2 URL; its signature covers both places."""
+    in_query = (value for name, value in claim.parameters if name.lower() == _TOKEN_HEADER)
+    return call.request.headers.get(_TOKEN_HEADER) or next(in_query, "")
 
 
 def _virtual_bucket(call: Call) -> str:
@@ -102,6 +132,16 @@ def _virtual_bucket(call: Call) -> str:
     parameters = call.routed().path_parameters
     is_key_alone = unquote(call.request.raw_path[1:]) == parameters.get("Key", "")
     return parameters.get("Bucket", "") if is_key_alone else ""
+
+
+async def _anonymously(call: Call, connection: Connection) -> None:
+    """Let an unsigned request through as nobody; a bucket's policy may have something for everybody."""
+    call.principal = ANONYMOUS
+    declared = call.request.headers.get("x-amz-content-sha256", "")
+    if _HEX_SHA256.match(declared) or _is_marker(declared):
+        await read_body.read_declared(call, connection, declared)
+    else:
+        await read_body.read_unsigned(call, connection)
 
 
 async def _by_api_key(call: Call, gateway: Parts, connection: Connection) -> None:

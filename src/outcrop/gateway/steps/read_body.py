@@ -5,6 +5,7 @@ from hashlib import sha256
 from outcrop.aws.errors import ServiceError
 from outcrop.aws.http import ByteStream
 from outcrop.aws.signatures import chunked, payloads
+from outcrop.aws.signatures.refusals import Reason, SignatureRefused
 from outcrop.aws.signatures.sigv4 import UNSIGNED_PAYLOAD, Claim, SigningKey
 from outcrop.gateway.call import Call
 from outcrop.gateway.connection import Connection, RequestTooLarge
@@ -35,16 +36,20 @@ async def read_undeclared(call: Call, connection: Connection) -> str:
 
 
 async def read_declared(
-    call: Call, connection: Connection, declared: str, claim: Claim, signing_key: SigningKey
+    call: Call,
+    connection: Connection,
+    declared: str,
+    claim: Claim | None = None,
+    signing_key: SigningKey | None = None,
 ) -> None:
-    """Give the request its body, checked against what its verified signature declares.
+    """Give the request its body, checked against what its headers declare.
 
     Args:
-        call: the call; its signature is verified.
+        call: the call; its signature, where it has one, is verified.
         connection: where the body comes from.
         declared: hex SHA-256, UNSIGNED-PAYLOAD or the name of a chunked form.
-        claim: the signature, which seeds those of the chunks.
-        signing_key: verifies the chunks.
+        claim: the signature, which seeds those of the chunks; None for anonymous calls.
+        signing_key: verifies the chunks; None for anonymous calls.
 
     Raises:
         ServiceError: the body is too large or not what was declared.
@@ -79,7 +84,11 @@ def _plain_body(connection: Connection, declared: str, protocol: str) -> ByteStr
 
 
 def _chunked_body(
-    call: Call, connection: Connection, form: str, claim: Claim, signing_key: SigningKey
+    call: Call,
+    connection: Connection,
+    form: str,
+    claim: Claim | None,
+    signing_key: SigningKey | None,
 ) -> ByteStream:
     headers = call.request.headers
     length = headers.get("x-amz-decoded-content-length", "")
@@ -88,7 +97,11 @@ def _chunked_body(
     announced = frozenset(
         name.strip().lower() for name in headers.get("x-amz-trailer", "").split(",") if name.strip()
     )
-    signer = None if form == chunked.UNSIGNED_TRAILER else chunked.ChunkSigner(signing_key, claim)
+    signer = None
+    if form != chunked.UNSIGNED_TRAILER:
+        if claim is None or signing_key is None:
+            raise SignatureRefused(Reason.MISSING)  # signed chunks under no signature
+        signer = chunked.ChunkSigner(signing_key, claim)
     return chunked.ChunkedBody(
         connection.pieces(),
         int(length),
