@@ -1,0 +1,1 @@
+"""What watches over calls rather than serving them: the audit trail, quotas."""
