@@ -53,6 +53,11 @@ _BY_NAME = Prepared(
     )
 )
 _BY_ID = Prepared(select(*_COLUMNS).where(table.c.id == bindparam("id")))
+_ARN_BY_NAME = Prepared(
+    select(table.c.arn).where(
+        table.c.region == bindparam("region"), table.c.name == bindparam("name")
+    )
+)
 _STATUS = Prepared(select(table.c.status).where(table.c.id == bindparam("id")))
 _UNFINISHED = Prepared(
     select(
@@ -92,6 +97,12 @@ def get(connection: Connection, job_id: str) -> JobRow | None:
     """Return the job of this id."""
     row = _BY_ID.first(connection, id=job_id)
     return None if row is None else JobRow(*row)
+
+
+def arn_of(connection: Connection, region: str, name: str) -> str | None:
+    """Return only the ARN of the job of this name: what every permission check asks."""
+    row = _ARN_BY_NAME.first(connection, region=region, name=name)
+    return None if row is None else str(row[0])
 
 
 def status_of(connection: Connection, job_id: str) -> JobStatus:

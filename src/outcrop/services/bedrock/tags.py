@@ -1,7 +1,7 @@
 """Tags: TagResource, UntagResource, ListTagsForResource, and the tags that create operations carry."""
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from sqlalchemy import Connection
 
@@ -13,7 +13,7 @@ from outcrop.aws.errors import (
 from outcrop.aws.operation import operation
 from outcrop.services.bedrock.identifiers import id_of
 from outcrop.services.platform import Context
-from outcrop.storage import customization_jobs, models
+from outcrop.storage import customization_jobs, inference_profiles, models
 from outcrop.storage import tags as repository
 from outcrop.storage.endpoints import DEPLOYMENTS, THROUGHPUTS
 
@@ -26,6 +26,16 @@ if TYPE_CHECKING:
 
 _MOST_TAGS = 50  # per resource (General reference, Bedrock quotas); the shape alone would allow 200
 _RESERVED_PREFIX = "aws:"
+
+
+class _Tagged(Protocol):
+    """A row of something that can carry tags."""
+
+    @property
+    def arn(self) -> str: ...
+
+    @property
+    def region(self) -> str: ...
 
 
 @operation("bedrock:TagResource")
@@ -115,12 +125,17 @@ def _check_count(count: int, resource: str) -> None:
 
 def _require(connection: Connection, arn: str, context: Context) -> None:
     kind = arn.split(":", 5)[-1].partition("/")[0]
-    find = {
-        "model-customization-job": customization_jobs.get,
-        "custom-model": models.get,
-        "provisioned-model": THROUGHPUTS.get,
-        "custom-model-deployment": DEPLOYMENTS.get,
-    }.get(kind)
-    found = find(connection, id_of(arn)) if find else None
+    found: _Tagged | None = None
+    match kind:
+        case "model-customization-job":
+            found = customization_jobs.get(connection, id_of(arn))
+        case "custom-model":
+            found = models.get(connection, id_of(arn))
+        case "provisioned-model":
+            found = THROUGHPUTS.get(connection, id_of(arn))
+        case "custom-model-deployment":
+            found = DEPLOYMENTS.get(connection, id_of(arn))
+        case "application-inference-profile":
+            found = inference_profiles.get(connection, id_of(arn), context.region)
     if found is None or found.arn != arn or found.region != context.region:
         raise ResourceNotFoundException(f"There is no resource {arn} that can carry tags")

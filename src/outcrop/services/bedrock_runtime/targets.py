@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass
 
-from outcrop.aws.arns import Arn, is_arn
+from outcrop.aws.arns import Arn
 from outcrop.aws.errors import ResourceNotFoundException, ValidationException
 from outcrop.core.errors import ModelNotFound
+from outcrop.core.inference_profiles import SYSTEM, models_of_source, profile_offered
 from outcrop.core.models import BaseModel
 from outcrop.core.weights import Weights
+from outcrop.services.bedrock_runtime import access
 from outcrop.services.bedrock_runtime.errors import ModelNotReadyException
 from outcrop.services.platform import Context
 from outcrop.storage.models import resolve_invocable
@@ -34,21 +36,23 @@ def find_target(model_id: str, context: Context) -> Target:
 
     Raises:
         ValidationException: the identifier is of a kind that cannot be invoked, or of no known model.
-        ResourceNotFoundException: no such provisioned throughput or deployment in this region.
+        ResourceNotFoundException: no such provisioned throughput, deployment or profile in this region.
         ModelNotReadyException: it is still being set up.
     """
-    if not is_arn(model_id):
-        return _find_named(model_id, context)
-    match Arn.parse(model_id).resource_type:
+    # The very look-up that permissions were checked on.
+    arn = access.find("invocable", model_id, context.region, context.platform)
+    match Arn.parse(arn).resource_type:
         case "foundation-model":
-            return _find_base(model_id, context)
+            return _find_base(model_id, arn, context)
         case "provisioned-model" | "custom-model-deployment" as kind:
-            target = _find_endpoint(model_id, context)
+            target = _find_endpoint(model_id, arn, context)
             if target is None:
                 raise ResourceNotFoundException(
                     f"There is no {kind} {model_id} in {context.region}"
                 )
             return target
+        case "inference-profile" | "application-inference-profile":
+            return _find_behind_profile(model_id, arn, context)
         case "custom-model":
             raise ValidationException(
                 f"Invocation of the custom model {model_id} by its own ARN isn't supported. Create a Provisioned"
@@ -58,34 +62,38 @@ def find_target(model_id: str, context: Context) -> Target:
         case kind:
             raise ValidationException(
                 f"Models of type {kind or 'unknown'} cannot be invoked on this server. Use a foundation model id,"
-                " or the ARN of a provisioned throughput or custom model deployment."
+                " an inference profile, or the ARN of a provisioned throughput or custom model deployment."
             )
 
 
-def _find_named(name: str, context: Context) -> Target:
-    # Ids of foundation models hold a dot, names of provisioned throughput cannot.
-    if "." in name:
-        return _find_base(name, context)
-    target = _find_endpoint(name, context)
-    if target is not None:
-        return target
-    return _find_base(name, context)
-
-
-def _find_base(identifier: str, context: Context) -> Target:
+def _find_base(model_id: str, arn: str, context: Context) -> Target:
     try:
-        base = context.platform.base_models.get(identifier)
+        base = context.platform.base_models.get(arn)
     except ModelNotFound as error:
         raise ValidationException(f"The provided model identifier is invalid: {error}") from error
-    return Target(identifier, Weights(base.folder), base)
+    return Target(model_id, Weights(base.folder), base)
 
 
-def _find_endpoint(identifier: str, context: Context) -> Target | None:
+def _find_behind_profile(model_id: str, arn: str, context: Context) -> Target:
+    """Return the model of an inference profile; of its regions all are this machine."""
+    source = access.find("source-of-inference-profile", arn, context.region, context.platform)
+    behind = models_of_source(source)
+    is_system = arn.startswith(
+        f"arn:aws:bedrock:{context.region}:{context.account_id}:{SYSTEM}/"
+    ) and profile_offered(arn, context.region)
+    if not behind or (source == arn and not is_system):
+        raise ResourceNotFoundException(
+            f"There is no inference profile {model_id} in {context.region}"
+        )
+    return _find_base(model_id, behind[0], context)
+
+
+def _find_endpoint(model_id: str, arn: str, context: Context) -> Target | None:
     platform = context.platform
     with platform.database.read() as connection:
         found = resolve_invocable(
             connection,
-            identifier,
+            arn,
             region=context.region,
             home=platform.home,
             base_models=platform.base_models,
@@ -93,8 +101,8 @@ def _find_endpoint(identifier: str, context: Context) -> Target | None:
     if found is None:
         return None
     if not found.is_ready:
-        message = f"{identifier} is not ready to be invoked: its status is {found.status}."
+        message = f"{model_id} is not ready to be invoked: its status is {found.status}."
         if found.status == _CREATING:
             raise ModelNotReadyException(f"{message} Retry the request.")
         raise ValidationException(message)
-    return Target(identifier, found.weights, platform.base_models.get(found.base_model_id))
+    return Target(model_id, found.weights, platform.base_models.get(found.base_model_id))
