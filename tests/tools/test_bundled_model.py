@@ -132,9 +132,6 @@ def test_the_card_states_a_gain_of_a_quarter_over_the_5_gram_of_characters(card:
     assert own <= 0.75 * card_figure(card, "5-gram over characters")
 
 
-@pytest.mark.xfail(
-    strict=True, reason="20.4 % so far: the run was short; see docs/reference/base-model.md"
-)
 def test_the_card_states_a_gain_of_a_quarter_over_the_better_5_gram(card: str) -> None:
     own = card_figure(card, "Bits per character on `tools/base_model/heldout.txt`")
     tokens = card_figure(card, "5-gram over tokens")
