@@ -13,6 +13,7 @@ from pathlib import Path
 from outcrop.core.errors import ConfigurationError
 
 PREFIX = "OUTCROP_"
+_DEVICE_VARIABLES = ("CUDA_VISIBLE_DEVICES", "LD_LIBRARY_PATH", "NVIDIA_VISIBLE_DEVICES")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,16 @@ def load_settings(
     }
     merged["home"] = home
     return Settings(**{name: _parse(name, value) for name, value in merged.items()})  # type: ignore[arg-type]
+
+
+def device_variables(environment: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return what in the environment says where accelerators and their libraries are, for worker processes.
+
+    Args:
+        environment: defaults to the process's own.
+    """
+    environment = os.environ if environment is None else environment
+    return {name: environment[name] for name in _DEVICE_VARIABLES if name in environment}
 
 
 def _read_file(path: Path, names: set[str]) -> dict[str, object]:

@@ -12,6 +12,7 @@ that exceeds a model's context is found by the training worker, not here.
 """
 
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -127,27 +128,35 @@ _LIMITS: Mapping[str, tuple[DatasetLimits, DatasetLimits]] = {
 }
 
 
-def validate_file(path: Path, name: str, limits: DatasetLimits) -> DatasetSummary:
+def validate_file(
+    path: Path, name: str, limits: DatasetLimits, stream: BinaryIO | None = None
+) -> DatasetSummary:
     """Check every line of a file.
 
     Args:
         path: the file on disk.
         name: how the user knows it (an S3 URI); used in errors.
         limits: numbers of records and bytes allowed.
+        stream: as in `read_records`.
 
     Raises:
         DatasetError: the first thing that is wrong, with its line.
     """
+    stream = stream or path.open("rb")
+    size_bytes = stream.seek(0, os.SEEK_END)
     records = 0
     dataset_format: DatasetFormat = "prompt-completion"
-    for record in read_records(path, limits, name):
+    for record in read_records(path, limits, name, stream):
         records += 1
         dataset_format = record.format
-    return DatasetSummary(records, dataset_format, path.stat().st_size)
+    return DatasetSummary(records, dataset_format, size_bytes)
 
 
 def read_records(
-    path: Path, limits: DatasetLimits | None = None, name: str | None = None
+    path: Path,
+    limits: DatasetLimits | None = None,
+    name: str | None = None,
+    stream: BinaryIO | None = None,
 ) -> Iterator[Record]:
     """Yield the records of a file in order, holding one line at a time.
 
@@ -155,6 +164,7 @@ def read_records(
         path: the file on disk.
         limits: numbers of records and bytes allowed; the product's widest when None.
         name: how errors call the file; its path when None.
+        stream: the file's content where that is not simply the file's bytes; closed at the end.
 
     Raises:
         DatasetError: at the first line that breaks the format, or when the file as a whole does; too few
@@ -162,7 +172,14 @@ def read_records(
     """
     limits = limits or DatasetLimits()
     name = name or str(path)
-    size_bytes = path.stat().st_size
+    stream = stream or path.open("rb")
+    with stream:
+        yield from _read_records(stream, limits, name)
+
+
+def _read_records(stream: BinaryIO, limits: DatasetLimits, name: str) -> Iterator[Record]:
+    size_bytes = stream.seek(0, os.SEEK_END)
+    stream.seek(0)
     if size_bytes > limits.max_size_bytes:
         raise DatasetError(
             f"the file has {size_bytes:,} bytes, at most {limits.max_size_bytes:,} are allowed;"
@@ -171,22 +188,21 @@ def read_records(
         )
     first: Record | None = None
     line = 0
-    with path.open("rb") as stream:
-        for line, raw in enumerate(_read_lines(stream, limits.max_record_bytes, name), start=1):
-            if line > limits.max_records:
-                raise DatasetError(
-                    f"the file has more than {limits.max_records:,} records; remove some", name
-                )
-            record = _parse_record(raw, line, name)
-            first = first or record
-            if record.format != first.format:
-                raise DatasetError(
-                    f"the record is in the {record.format} format, but line 1 is in the {first.format}"
-                    " format; use one format in a file",
-                    name,
-                    line,
-                )
-            yield record
+    for line, raw in enumerate(_read_lines(stream, limits.max_record_bytes, name), start=1):
+        if line > limits.max_records:
+            raise DatasetError(
+                f"the file has more than {limits.max_records:,} records; remove some", name
+            )
+        record = _parse_record(raw, line, name)
+        first = first or record
+        if record.format != first.format:
+            raise DatasetError(
+                f"the record is in the {record.format} format, but line 1 is in the {first.format}"
+                " format; use one format in a file",
+                name,
+                line,
+            )
+        yield record
     if line == 0:
         raise DatasetError("the file is empty; put one JSON object on each line", name)
     if line < limits.min_records:

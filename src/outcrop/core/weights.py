@@ -1,6 +1,6 @@
 """What an engine loads and a job trains: a base folder and, optionally, an adapter on it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 
@@ -11,7 +11,11 @@ class Weights:
     Attributes:
         base: Hugging Face folder (config.json, *.safetensors, tokenizer).
         adapter: PEFT folder (adapter_config.json, adapter_model.safetensors) on that base, or None.
+        base_key: opens the base folder's sealed files; None where they are in clear.
+        adapter_key: the same for the adapter.
     """
 
     base: Path
     adapter: Path | None = None
+    base_key: bytes | None = field(default=None, repr=False)
+    adapter_key: bytes | None = field(default=None, repr=False)

@@ -10,12 +10,14 @@ processes that work in the folder are handed the key over a pipe.
 import base64
 import io
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Self
 
+from outcrop.core.errors import SealBroken
 from outcrop.crypto.sealed import SealedFile, Sealer
 
 SEAL_FILE = "sealed.json"
@@ -52,35 +54,58 @@ class FolderSeal:
         return json.dumps(value, indent=2) + "\n"
 
 
-def file_context(folder: Path, name: str) -> bytes:
-    """Return what is bound to a file of a sealed folder.
+@dataclass(frozen=True, slots=True)
+class Sealing:
+    """What seals and opens the files of a folder.
 
-    Args:
-        folder: has a sealed.json.
-        name: of the file, without `.sealed`.
+    Attributes:
+        key: the data key.
+        context: as in FolderSeal.
     """
-    seal = FolderSeal.read(folder)
-    assert seal is not None
-    return f"{seal.context}/{name}".encode()
+
+    key: bytes = field(repr=False)
+    context: str
+
+    @classmethod
+    def of(cls, folder: Path, key: bytes | None) -> Self | None:
+        """Return what opens a folder, None where no key is given because nothing in it is sealed.
+
+        Raises:
+            SealBroken: a key is given, but the folder does not say what for.
+        """
+        if key is None:
+            return None
+        seal = FolderSeal.read(folder)
+        if seal is None:
+            raise SealBroken(f"{folder.name} has no {SEAL_FILE}, so its files cannot be opened")
+        return cls(key, seal.context)
+
+    def open(self, path: Path) -> SealedFile:
+        """Open `path` + ".sealed".
+
+        Raises:
+            SealBroken: wrong key, or the file was changed or is another one.
+            FileNotFoundError: it is not there.
+        """
+        return SealedFile(sealed_path(path), self.key, self._bound(path))
+
+    @contextmanager
+    def writing(self, path: Path) -> Iterator[Sealer]:
+        """Write `path` + ".sealed"; flushed to disk and closed when the block ends well."""
+        with sealed_path(path).open("wb") as file:
+            sealer = Sealer(file.write, self.key, self._bound(path))
+            yield sealer
+            sealer.finish()
+            file.flush()
+            os.fsync(file.fileno())
+
+    def _bound(self, path: Path) -> bytes:
+        return f"{self.context}/{path.name}".encode()
 
 
-def open_sealed(path: Path, key: bytes, context: bytes) -> SealedFile:
-    """Open `path` + ".sealed".
-
-    Raises:
-        SealBroken: wrong key, or the file was changed or is another one.
-        FileNotFoundError: it is not there.
-    """
-    return SealedFile(path.with_name(path.name + SUFFIX), key, context)
-
-
-@contextmanager
-def writing_sealed(path: Path, key: bytes, context: bytes) -> Iterator[Sealer]:
-    """Write `path` + ".sealed"; it is whole, though not yet flushed to disk, when the block ends well."""
-    with path.with_name(path.name + SUFFIX).open("wb") as file:
-        sealer = Sealer(file.write, key, context)
-        yield sealer
-        sealer.finish()
+def sealed_path(path: Path) -> Path:
+    """Return where the sealed form of a file lies."""
+    return path.with_name(path.name + SUFFIX)
 
 
 class SealedReader(io.RawIOBase):

@@ -57,11 +57,10 @@ class EngineClient:
         return bool(self._waiting)
 
     async def generate(
-        self, request: GenerationRequest, adapter: Path | None = None
+        self, request: GenerationRequest, adapter: Path | None = None, key: bytes | None = None
     ) -> AsyncIterator[TextDelta | Finished]:
         """Yield the answer piece by piece; see Engine.generate."""
-        message: Message = asdict(request)
-        message["adapter"] = None if adapter is None else str(adapter)
+        message: Message = asdict(request) | _adapter_fields(adapter, key)
         number, answers = self._ask("generate", message)
         finished = False
         try:
@@ -80,25 +79,31 @@ class EngineClient:
         answer = await self._call("count_tokens", {"prompt": prompt_to_wire(prompt)})
         return int(answer["tokens"])
 
-    async def score(self, prompt: Prompt, completion: str, adapter: Path | None = None) -> Score:
+    async def score(
+        self,
+        prompt: Prompt,
+        completion: str,
+        adapter: Path | None = None,
+        key: bytes | None = None,
+    ) -> Score:
         """Return the log-probability of a completion; see Engine.score."""
         answer = await self._call(
             "score",
             {
                 "prompt": prompt_to_wire(prompt),
                 "completion": completion,
-                "adapter": None if adapter is None else str(adapter),
+                **_adapter_fields(adapter, key),
             },
         )
         return Score(answer["logprob_nats"], answer["tokens"])
 
-    async def load_adapter(self, adapter: Path) -> None:
+    async def load_adapter(self, adapter: Path, key: bytes | None = None) -> None:
         """Have an adapter in memory before its first request.
 
         Raises:
             EngineError: it cannot be loaded or does not fit the model.
         """
-        await self._call("load_adapter", {"adapter": str(adapter)})
+        await self._call("load_adapter", _adapter_fields(adapter, key))
 
     async def statistics(self) -> EngineStatistics:
         """Return the engine's counters."""
@@ -149,6 +154,13 @@ class EngineClient:
         self.closed.set()
         for answers in self._waiting.values():
             answers.put_nowait(_GONE)
+
+
+def _adapter_fields(adapter: Path | None, key: bytes | None) -> Message:
+    return {
+        "adapter": None if adapter is None else str(adapter),
+        "adapter_key": None if key is None else key.hex(),
+    }
 
 
 def _event(answer: Message) -> TextDelta | Finished:

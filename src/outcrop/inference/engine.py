@@ -127,13 +127,14 @@ class Engine(Protocol):
     """Answers requests for one base model and any number of adapters on it."""
 
     def generate(
-        self, request: GenerationRequest, adapter: Path | None = None
+        self, request: GenerationRequest, adapter: Path | None = None, key: bytes | None = None
     ) -> AsyncIterator[TextDelta | Finished]:
         """Yield the answer piece by piece, a Finished last; `aclose()` ends the work within one token.
 
         Args:
             request: what to generate.
             adapter: PEFT folder to apply, or None for the base model.
+            key: of the adapter's folder where it is sealed.
 
         Raises:
             PromptRejected: the prompt is too long or malformed; before anything is yielded.
@@ -147,7 +148,13 @@ class Engine(Protocol):
             PromptRejected: the model's chat template refuses it.
         """
 
-    async def score(self, prompt: Prompt, completion: str, adapter: Path | None = None) -> Score:
+    async def score(
+        self,
+        prompt: Prompt,
+        completion: str,
+        adapter: Path | None = None,
+        key: bytes | None = None,
+    ) -> Score:
         """Return the log-probability of a completion; concurrent calls are computed together.
 
         Raises:

@@ -5,6 +5,7 @@ Used on the event loop only. Imports no model library: those live in the process
 
 import asyncio
 import json
+import os
 import secrets
 import sys
 import tempfile
@@ -12,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from outcrop.config import Settings
+from outcrop.config import Settings, device_variables
 from outcrop.core.errors import EngineError, EngineNotReady
 from outcrop.core.weights import Weights
 from outcrop.inference.client import EngineClient
@@ -91,7 +92,7 @@ class EnginePool:
         process = None if slot is None else slot.process
         if process is not None and not process.client.closed.is_set():
             return process.client
-        start = (await self._slot(weights.base)).start
+        start = (await self._slot(weights)).start
         try:
             process = await asyncio.wait_for(
                 asyncio.shield(start), self._settings.model_wait_seconds
@@ -108,9 +109,9 @@ class EnginePool:
         Raises:
             EngineError: the model or the adapter cannot be loaded.
         """
-        client = (await asyncio.shield((await self._slot(weights.base)).start)).client
+        client = (await asyncio.shield((await self._slot(weights)).start)).client
         if weights.adapter is not None:
-            await client.load_adapter(weights.adapter)
+            await client.load_adapter(weights.adapter, weights.adapter_key)
 
     async def close(self) -> None:
         """Stop every engine; running requests raise EngineError."""
@@ -118,7 +119,8 @@ class EnginePool:
             self._janitor.cancel()
         await asyncio.gather(*(self._stop(base) for base in list(self._slots)))
 
-    async def _slot(self, base: Path) -> _Slot:
+    async def _slot(self, weights: Weights) -> _Slot:
+        base = weights.base
         slot = self._slots.get(base)
         if slot is not None and slot.has_ended:
             self._discard(base, slot)
@@ -133,7 +135,9 @@ class EnginePool:
                 for stale in self._home.engines.glob("*.sock"):
                     stale.unlink(missing_ok=True)
                 self._janitor = asyncio.create_task(self._stop_idle())
-            slot = self._slots[base] = _Slot(asyncio.create_task(self._start(base)))
+            slot = self._slots[base] = _Slot(
+                asyncio.create_task(self._start(base, weights.base_key))
+            )
         return slot
 
     def _discard(self, base: Path, slot: _Slot) -> None:
@@ -179,7 +183,7 @@ class EnginePool:
                 if now - process.client.last_used_seconds > idle_seconds:
                     await self._stop(base)
 
-    async def _start(self, base: Path) -> _Process:
+    async def _start(self, base: Path, key: bytes | None) -> _Process:
         socket = self._socket_path()
         arguments = ["--socket", str(socket), "--threads", str(self._settings.engine_threads)]
         log_path = self._home.logs / f"engine-{base.name}.log"
@@ -193,8 +197,12 @@ class EnginePool:
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=log,
+                env=_environment(self._settings),
             )
         try:
+            if key is not None:
+                assert process.stdin is not None
+                process.stdin.write(key.hex().encode() + b"\n")
             await _wait_until_ready(process, log_path)
             return _Process(process, await EngineClient.connect(socket), socket)
         except BaseException:
@@ -210,6 +218,24 @@ class EnginePool:
         if len(str(path).encode()) <= _LONGEST_SOCKET_PATH_BYTES:
             return path
         return Path(tempfile.mkdtemp(prefix="outcrop-")) / _SOCKET_ELSEWHERE
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    """Return all that an engine sees of the server's environment: nothing of it is secret."""
+    import outcrop
+
+    return {
+        "PYTHONPATH": str(Path(outcrop.__file__).parents[1]),
+        "HOME": str(settings.home),
+        "PATH": os.defpath,
+        "LANG": "C.UTF-8",
+        "PYTHONUNBUFFERED": "1",
+        # Threads that spin at a barrier starve each other once the processor has anything else to do.
+        "OMP_WAIT_POLICY": "PASSIVE",
+        "TOKENIZERS_PARALLELISM": "false",
+        "HF_HUB_OFFLINE": "1",
+        **device_variables(),
+    }
 
 
 async def _wait_until_ready(process: asyncio.subprocess.Process, log_path: Path) -> None:

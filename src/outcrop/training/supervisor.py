@@ -6,6 +6,7 @@ dying at the same place. The two are tied by a pipe: when the server dies, the w
 server's supervisor starts another, which goes on from the last checkpoint.
 """
 
+import contextlib
 import os
 import shutil
 import signal
@@ -28,6 +29,7 @@ from outcrop.training.job_folder import (
     read_error,
     read_events,
 )
+from outcrop.training.job_keys import NO_KEYS, JobKeys
 
 MAX_CRASHES_WITHOUT_PROGRESS = 3
 # A kill that the kernel did not make for lack of memory comes from outside and says little about the job.
@@ -86,6 +88,7 @@ class Supervisor:
         folder: Path,
         should_stop: Callable[[], bool],
         on_event: Callable[[Event], None],
+        keys: JobKeys = NO_KEYS,
     ) -> TrainingResult:
         """Work on a job folder until it has a result; blocks.
 
@@ -95,6 +98,7 @@ class Supervisor:
             folder: a folder with job.json and its data.
             should_stop: asked several times a second; once true, the job ends at its next step.
             on_event: called with each line of metrics.jsonl, from the first line on in every call of `run`.
+            keys: handed to the worker.
 
         Raises:
             JobFailed: the job cannot succeed; the message says why.
@@ -109,7 +113,7 @@ class Supervisor:
                 return result
             before = follower.furthest
             oom_kills = _oom_kills()
-            exit_code = self._run_worker(folder, spec.threads, should_stop, follower)
+            exit_code = self._run_worker(folder, spec.threads, should_stop, follower, keys)
             if (result := self._outcome(folder)) is not None:
                 return result
             if follower.furthest > before:
@@ -142,10 +146,16 @@ class Supervisor:
         return TrainingResult.read(folder)
 
     def _run_worker(
-        self, folder: Path, threads: int, should_stop: Callable[[], bool], follower: _Follower
+        self,
+        folder: Path,
+        threads: int,
+        should_stop: Callable[[], bool],
+        follower: _Follower,
+        keys: JobKeys,
     ) -> int:
         """Run one worker to its end and return its exit code; below zero the signal that killed it."""
         process = self._start(folder, threads)
+        _hand_over(keys, process)
         stop_deadline: float | None = None
         try:
             while True:
@@ -209,13 +219,22 @@ class Supervisor:
             shutil.copyfile(folder / LOG_FILE, logs / f"training-{job_id}.log")
 
 
+def _hand_over(keys: JobKeys, process: subprocess.Popen[bytes]) -> None:
+    """Write the keys into the pipe that stays open afterwards, as the worker's sign that the server lives."""
+    assert process.stdin is not None
+    with contextlib.suppress(BrokenPipeError):  # it died at once, which its exit code will tell
+        process.stdin.write(keys.to_line())
+        process.stdin.flush()
+
+
 def _kill(process: subprocess.Popen[bytes]) -> None:
     """End a worker and whatever it started; harmless when it is over."""
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
     if process.stdin is not None:
-        process.stdin.close()
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.close()
 
 
 def _reason(folder: Path, exit_code: int, deaths: int, ran_out_of_memory: bool) -> str:

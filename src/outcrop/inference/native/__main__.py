@@ -1,6 +1,6 @@
 """The engine process: python -m outcrop.inference.native FOLDER --socket PATH [--threads N].
 
-Says on standard output, as one JSON line, that it listens ({"ready": true}) or why it cannot ({"error": …}).
+Where the folder is sealed, the first line of standard input is its key in hexadecimal digits. Says on standard output, as one JSON line, that it listens ({"ready": true}) or why it cannot ({"error": …}).
 Ends when its standard input does.
 """
 
@@ -11,6 +11,9 @@ import logging
 import os
 import sys
 from pathlib import Path
+
+from outcrop.core.errors import EngineError
+from outcrop.crypto.sealed_folder import FolderSeal
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +30,7 @@ def main() -> None:
         from outcrop.inference.native.model import ServedModel
         from outcrop.inference.native.server import serve
 
-        model = ServedModel(arguments.folder, arguments.threads)
+        model = ServedModel(arguments.folder, arguments.threads, _take_key(arguments.folder))
     except Exception as error:  # whatever a model folder can be wrong about reaches the caller
         log.exception("the model cannot be loaded")
         _say({"error": f"{type(error).__name__}: {error}"})
@@ -41,6 +44,19 @@ def main() -> None:
     asyncio.run(serve(model, arguments.socket, announce))
     # Skips the tear-down of torch and of the daemon threads, which has nothing to save.
     os._exit(0)
+
+
+def _take_key(folder: Path) -> bytes | None:
+    if FolderSeal.read(folder) is None:
+        return None
+    line = b""
+    # Byte by byte: the end of the input, which comes later, is somebody else's to notice.
+    while not line.endswith(b"\n"):
+        byte = os.read(sys.stdin.fileno(), 1)
+        if not byte:
+            raise EngineError("the folder is sealed and no key was given")
+        line += byte
+    return bytes.fromhex(line.decode())
 
 
 def _say(message: dict[str, object]) -> None:

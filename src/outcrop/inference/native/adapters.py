@@ -16,10 +16,11 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F  # noqa: N812  # torch's own convention
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from outcrop.core.errors import EngineError
+from outcrop.core.errors import EngineError, SealBroken
+from outcrop.crypto.sealed_folder import Sealing
+from outcrop.inference.weight_files import read_tensors
 
 _KEY = re.compile(r"^base_model\.model\.(?P<module>.+)\.lora_(?P<part>[AB])(?:\.default)?\.weight$")
 _CAPACITY = 32
@@ -51,15 +52,19 @@ class AdapterSet:
         self._hooked: set[str] = set()
         self._active: list[tuple[Adapter, Tensor | None]] = []
 
-    def load(self, folder: str) -> Adapter:
+    def load(self, folder: str, key: bytes | None = None) -> Adapter:
         """Return an adapter, read from its folder unless it is in memory.
+
+        Args:
+            folder: PEFT's; the adapter's identity.
+            key: of the folder where it is sealed.
 
         Raises:
             EngineError: the folder is unreadable, uses what is not LoRA on linear layers, or does not fit.
         """
         adapter = self._loaded.get(folder)
         if adapter is None:
-            adapter = self._read(folder)
+            adapter = self._read(folder, key)
             for name in adapter.factors.keys() - self._hooked:
                 module = self._model.get_submodule(name)
                 module.register_forward_hook(partial(self._add_deltas, name))
@@ -102,20 +107,21 @@ class AdapterSet:
                 output = output.index_add(0, rows, delta)
         return output
 
-    def _read(self, folder: str) -> Adapter:
+    def _read(self, folder: str, key: bytes | None) -> Adapter:
         try:
             config = json.loads((Path(folder) / "adapter_config.json").read_text())
-            tensors = load_file(Path(folder) / "adapter_model.safetensors")
-        except (OSError, ValueError) as error:
+            sealing = Sealing.of(Path(folder), key)
+            tensors = read_tensors(Path(folder) / "adapter_model.safetensors", sealing)
+        except (OSError, ValueError, SealBroken) as error:
             raise EngineError(
                 f"the adapter in {Path(folder).name} cannot be read: {error}"
             ) from error
         _check_kind(config)
         pairs: dict[str, dict[str, Tensor]] = {}
-        for key, tensor in tensors.items():
-            matched = _KEY.match(key)
+        for name, tensor in tensors.items():
+            matched = _KEY.match(name)
             if matched is None:
-                raise EngineError(f"the adapter holds {key}, which is not LoRA on a linear layer")
+                raise EngineError(f"the adapter holds {name}, which is not LoRA on a linear layer")
             pairs.setdefault(matched["module"], {})[matched["part"]] = tensor
         return Adapter(
             folder, {name: self._fit(name, pair, config) for name, pair in pairs.items()}

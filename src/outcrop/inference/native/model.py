@@ -10,11 +10,12 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoConfig, AutoTokenizer
 
 from outcrop.core.errors import EngineError
 from outcrop.inference.native.adapters import Adapter, AdapterSet
 from outcrop.inference.native.cache import RowCache
+from outcrop.inference.weight_files import load_causal_model
 
 _ATTENTION_KINDS = {"full_attention", "sliding_attention"}
 # A decode step of a small model is hundreds of products too short to divide: threads would mostly wait for each
@@ -37,13 +38,14 @@ class ServedModel:
     Args:
         folder: Hugging Face folder with safetensors weights; no code in it is run.
         threads: CPU threads of torch; small models take one.
+        key: of the folder where it is sealed.
 
     Raises:
         EngineError: an architecture that the running batch cannot hold.
         OSError, ValueError: what transformers raises for incomplete folders.
     """
 
-    def __init__(self, folder: Path, threads: int) -> None:
+    def __init__(self, folder: Path, threads: int, key: bytes | None = None) -> None:
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         text_config = config.get_text_config(decoder=True)
@@ -54,13 +56,8 @@ class ServedModel:
         self.tokenizer: Any = AutoTokenizer.from_pretrained(  # Any: transformers has no types
             folder, local_files_only=True, trust_remote_code=False
         )
-        self._model: Any = AutoModelForCausalLM.from_pretrained(
-            folder,
-            dtype=torch.bfloat16 if self.device.type == "cuda" else torch.float32,
-            local_files_only=True,
-            trust_remote_code=False,
-            use_safetensors=True,
-        )
+        dtype = torch.bfloat16 if self.device.type == "cuda" else torch.float32
+        self._model: Any = load_causal_model(folder, key, dtype)  # Any: transformers has no types
         self._model.to(self.device).eval().requires_grad_(False)
         is_small = self._model.num_parameters() < _ONE_THREAD_BELOW_PARAMETERS
         torch.set_num_threads(1 if is_small else threads)

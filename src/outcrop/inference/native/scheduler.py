@@ -128,7 +128,7 @@ class Scheduler:
                     tokens = len(self._prompt_ids(prompt_from_wire(message["prompt"])))
                     self._answer(address, event="result", tokens=tokens)
                 case "load_adapter":
-                    self._model.adapters.load(message["adapter"])
+                    self._adapter(message)
                     self._answer(address, event="result")
                 case "statistics":
                     self._answer(address, event="result", statistics=asdict(self.statistics()))
@@ -203,7 +203,10 @@ class Scheduler:
 
     def _adapter(self, message: Message) -> Adapter | None:
         folder = message["adapter"]
-        return None if folder is None else self._model.adapters.load(folder)
+        if folder is None:
+            return None
+        key = message.get("adapter_key")
+        return self._model.adapters.load(folder, bytes.fromhex(key) if key else None)
 
     def _cancel(self, connection: Hashable, number: int | None = None) -> None:
         """Give up one request of a connection, or all of them."""

@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from outcrop.core.errors import OutcropError
+from outcrop.crypto.sealed_folder import FolderSeal
 from outcrop.training.job_folder import (
     ERROR_FILE,
     LOCK_FILE,
@@ -26,6 +27,7 @@ from outcrop.training.job_folder import (
     read_history,
     write_json,
 )
+from outcrop.training.job_keys import NO_KEYS, JobKeys
 from outcrop.training.worker.job import Job, StopRequested
 
 DISK_FULL_EXIT = 74
@@ -37,6 +39,7 @@ _LOCK_WAIT_SECONDS = 30.0
 def main(folder: Path) -> int:
     """Work on a job folder until it has a result, an error, or the process dies; returns the exit code."""
     _limit_resources()
+    keys = _take_keys(folder)
     _exit_with_the_server()
     with _lock(folder) as locked:
         if not locked:
@@ -44,7 +47,7 @@ def main(folder: Path) -> int:
         if TrainingResult.read(folder) is not None or read_error(folder) is not None:
             return 0
         try:
-            _work(folder)
+            _work(folder, keys)
         except Exception as error:  # noqa: BLE001  # the one broad handler of the process: it decides what a retry may mend
             traceback.print_exc()
             message = _final_message(error)
@@ -54,8 +57,8 @@ def main(folder: Path) -> int:
     return 0
 
 
-def _work(folder: Path) -> None:
-    job = Job.open(folder)
+def _work(folder: Path, keys: JobKeys) -> None:
+    job = Job.open(folder, keys)
     try:
         job.check_stop()  # before torch is loaded: a stopped job should end at once
         from outcrop.training.worker.recipes.fine_tuning import fine_tune
@@ -108,6 +111,22 @@ def _limit_resources() -> None:
     score = Path("/proc/self/oom_score_adj")
     if score.exists():
         score.write_text("500")
+
+
+def _take_keys(folder: Path) -> JobKeys:
+    """Read the keys from standard input, where the job's folder is sealed.
+
+    Byte by byte: what follows the line belongs to whoever watches the pipe.
+    """
+    if FolderSeal.read(folder) is None:
+        return NO_KEYS
+    line = b""
+    while not line.endswith(b"\n"):
+        byte = os.read(0, 1)
+        if not byte:
+            os._exit(_ORPHANED_EXIT)
+        line += byte
+    return JobKeys.from_line(line)
 
 
 def _exit_with_the_server() -> None:

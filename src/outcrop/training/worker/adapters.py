@@ -19,6 +19,8 @@ from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
 from outcrop.core.errors import JobFailed
+from outcrop.crypto.sealed_folder import Sealing
+from outcrop.inference.weight_files import read_tensors, write_tensors
 
 CONFIG_FILE = "adapter_config.json"
 WEIGHTS_FILE = "adapter_model.safetensors"
@@ -130,14 +132,17 @@ def add_adapter(model: nn.Module, shape: AdapterShape, seed: int) -> dict[str, n
     return parameters
 
 
-def read_adapter(folder: Path) -> tuple[AdapterShape, dict[str, Tensor]]:
+def read_adapter(folder: Path, key: bytes | None = None) -> tuple[AdapterShape, dict[str, Tensor]]:
     """Return the shape and the tensors of an adapter that this module saved.
+
+    Args:
+        folder: PEFT's.
+        key: of the folder where it is sealed.
 
     Raises:
         JobFailed: it is of a kind that training cannot go on from.
+        SealBroken: wrong key, or the weights were changed.
     """
-    from safetensors.torch import load_file
-
     config = json.loads((folder / CONFIG_FILE).read_text())
     special = ("use_dora", "use_rslora", "rank_pattern", "alpha_pattern", "modules_to_save")
     odd = [key for key in special if config.get(key)]
@@ -146,7 +151,7 @@ def read_adapter(folder: Path) -> tuple[AdapterShape, dict[str, Tensor]]:
             f"The adapter to continue from is not plain LoRA ({', '.join(odd) or 'type'})."
         )
     shape = AdapterShape(config["r"], config["lora_alpha"], config.get("lora_dropout", 0.0))
-    return shape, load_file(folder / WEIGHTS_FILE)
+    return shape, read_tensors(folder / WEIGHTS_FILE, Sealing.of(folder, key))
 
 
 def load_adapter(parameters: dict[str, nn.Parameter], tensors: dict[str, Tensor]) -> None:
@@ -163,9 +168,9 @@ def load_adapter(parameters: dict[str, nn.Parameter], tensors: dict[str, Tensor]
         parameter.data.copy_(tensors[name])
 
 
-def merge_adapter(model: nn.Module, folder: Path) -> None:
+def merge_adapter(model: nn.Module, folder: Path, key: bytes | None = None) -> None:
     """Add an adapter's product to the model's own weights, so that all of them can be trained on."""
-    shape, tensors = read_adapter(folder)
+    shape, tensors = read_adapter(folder, key)
     scale = shape.alpha / shape.rank
     for name, B_OR in tensors.items():
         if not name.endswith(".lora_B.weight"):
@@ -179,7 +184,11 @@ def merge_adapter(model: nn.Module, folder: Path) -> None:
 
 
 def save_adapter(
-    folder: Path, parameters: dict[str, nn.Parameter], shape: AdapterShape, base_name: str
+    folder: Path,
+    parameters: dict[str, nn.Parameter],
+    shape: AdapterShape,
+    base_name: str,
+    sealing: Sealing | None = None,
 ) -> None:
     """Write the two files of a PEFT adapter folder.
 
@@ -188,9 +197,8 @@ def save_adapter(
         parameters: as returned by add_adapter.
         shape: as given to it.
         base_name: name of the base model, for readers; never a path of this machine.
+        sealing: seals the weights; None to leave them in clear.
     """
-    from safetensors.torch import save_file
-
     folder.mkdir(parents=True, exist_ok=True)
     targets = sorted({name.split(".")[-3] for name in parameters})
     config = {
@@ -207,5 +215,5 @@ def save_adapter(
         "modules_to_save": None,
     }
     (folder / CONFIG_FILE).write_text(json.dumps(config, indent=2) + "\n")
-    tensors = {name: item.detach().float().cpu().contiguous() for name, item in parameters.items()}
-    save_file(tensors, folder / WEIGHTS_FILE, metadata={"format": "pt"})
+    tensors = {name: item.detach().float() for name, item in parameters.items()}
+    write_tensors(folder / WEIGHTS_FILE, tensors, sealing, {"format": "pt"})

@@ -1,7 +1,7 @@
 """Checkpoints that a kill cannot spoil: written aside, made durable, renamed.
 
 checkpoints/step-00000050/state.json                numbers, and the size of every other file
-checkpoints/step-00000050/<group>.safetensors       tensors: weights, optimizer, best
+checkpoints/step-00000050/<group>.safetensors       tensors: weights, optimizer, best; sealed as the job's folder is
 
 A folder under its final name is whole, unless the disk lost power and lied; then the sizes tell, and the one
 before it is taken.
@@ -11,12 +11,13 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from outcrop.crypto.sealed_folder import Sealing, sealed_path
+from outcrop.inference.weight_files import read_tensors, write_tensors
 from outcrop.training.job_folder import sync_folder, sync_tree
 
 _KEPT = 2
@@ -33,11 +34,13 @@ class Checkpoint:
     step: int
     folder: Path
     state: Mapping[str, object]
+    sealing: Sealing | None = None
 
     def tensors(self, group: str) -> dict[str, Tensor] | None:
         """Return a group's tensors, or None when the checkpoint has no such group."""
         path = self.folder / f"{group}.safetensors"
-        return load_file(path) if path.exists() else None
+        written = path if self.sealing is None else sealed_path(path)
+        return read_tensors(path, self.sealing) if written.exists() else None
 
 
 class Checkpoints:
@@ -45,10 +48,12 @@ class Checkpoints:
 
     Args:
         folder: made where needed; what an earlier worker left half-written is removed.
+        sealing: seals the tensors; None to leave them in clear.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, sealing: Sealing | None = None) -> None:
         self._folder = folder
+        self._sealing = sealing
         folder.mkdir(exist_ok=True)
         for litter in folder.glob(f"{_PARTIAL_PREFIX}*"):
             shutil.rmtree(litter)
@@ -58,7 +63,7 @@ class Checkpoints:
         for folder in sorted(self._folder.glob("step-*"), reverse=True):
             checkpoint = _open(folder)
             if checkpoint is not None:
-                return checkpoint
+                return replace(checkpoint, sealing=self._sealing)
         return None
 
     def write(
@@ -82,11 +87,11 @@ class Checkpoints:
         partial = self._folder / f"{_PARTIAL_PREFIX}{step:08d}"
         partial.mkdir()
         for group, tensors in groups.items():
-            whole = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-            save_file(whole, partial / f"{group}.safetensors")
+            write_tensors(partial / f"{group}.safetensors", tensors, self._sealing)
         for group in unchanged:
             assert newest is not None
-            name = f"{group}.safetensors"
+            path = Path(f"{group}.safetensors")
+            name = path.name if self._sealing is None else sealed_path(path).name
             os.link(newest.folder / name, partial / name)
         sizes = {path.name: path.stat().st_size for path in sorted(partial.iterdir())}
         (partial / _STATE_FILE).write_text(

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 from jinja2 import TemplateError
@@ -60,19 +60,26 @@ class RecordTokenizer:
         self._context_tokens = context_tokens
         self._end_ids = _end_ids(folder, self._tokenizer.eos_token_id)
 
-    def read(self, path: Path, name: str, between: Callable[[], None]) -> list[Row]:
+    def read(
+        self,
+        path: Path,
+        name: str,
+        between: Callable[[], None],
+        stream: BinaryIO | None = None,
+    ) -> list[Row]:
         """Return the rows of a data file, in its order.
 
         Args:
             path: a JSON Lines file.
             name: how errors call it.
             between: called now and then; may raise to leave.
+            stream: the file's content where the file is sealed.
 
         Raises:
             DatasetError: a record breaks the format, does not fit the chat template or exceeds the context.
         """
         rows: list[Row] = []
-        records = read_records(path, name=name)
+        records = read_records(path, name=name, stream=stream)
         while chunk := list(islice(records, _RECORDS_AT_ONCE)):
             between()
             rows.extend(self._rows(chunk, name))

@@ -15,6 +15,7 @@ import torch.nn.functional as F  # noqa: N812  # the name torch's own documentat
 from torch import Tensor, nn
 
 from outcrop.core.errors import JobFailed
+from outcrop.inference.weight_files import load_causal_model
 from outcrop.training.worker.batches import Pack, PackLimits
 
 _SEGMENT_ATTENTION = "outcrop_segments"
@@ -73,31 +74,28 @@ class LanguageModel:
         return logits_NV if self.picks_positions else logits_NV[pack.predicting_N]
 
 
-def load_model(folder: Path, device: torch.device, *, frozen: bool) -> LanguageModel:
+def load_model(
+    folder: Path, device: torch.device, *, frozen: bool, key: bytes | None = None
+) -> LanguageModel:
     """Load the model of a Hugging Face folder.
 
     Args:
         folder: config.json, *.safetensors.
         device: where to put it.
         frozen: no weight of it will be trained, so that a GPU may hold it in bfloat16.
+        key: of the folder where it is sealed.
 
     Raises:
         JobFailed: the folder holds no causal language model that can be read safely.
     """
-    from transformers import AttentionInterface, AutoModelForCausalLM
+    from transformers import AttentionInterface
     from transformers.utils import logging
 
     logging.disable_progress_bar()
     AttentionInterface.register(_SEGMENT_ATTENTION, _segment_attention)
     dtype = torch.bfloat16 if frozen and device.type == "cuda" else torch.float32
     try:
-        module = AutoModelForCausalLM.from_pretrained(
-            folder,
-            local_files_only=True,
-            trust_remote_code=False,
-            use_safetensors=True,
-            dtype=dtype,
-        )
+        module = load_causal_model(folder, key, dtype)
     except (OSError, ValueError, KeyError) as error:
         raise JobFailed(f"The base model in {folder.name} cannot be loaded: {error}") from error
     module.to(device)

@@ -6,6 +6,7 @@ checkpoints, so a run that was killed anywhere ends in the same bytes.
 """
 
 import math
+import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from outcrop.core.errors import DatasetError, JobFailed
+from outcrop.crypto.sealed_folder import SEAL_FILE
 from outcrop.training.job_folder import CHECKPOINTS, TrainingResult
 from outcrop.training.worker import adapters, loss, outputs
 from outcrop.training.worker.batches import Row, batch_rows, split_rows, steps_per_epoch
@@ -58,11 +60,11 @@ def load_data(job: Job) -> Data:
     spec = job.spec
     tokenizer = RecordTokenizer(spec.base.base, spec.context_tokens)
     training_name = spec.training_name or spec.training_path
-    training = tokenizer.read(job.folder / spec.training_path, training_name, job.check_stop)
+    training = _read(job, tokenizer, spec.training_path, training_name)
     validation: list[Row] = []
     if spec.validation_path is not None:
         name = spec.validation_name or spec.validation_path
-        validation = tokenizer.read(job.folder / spec.validation_path, name, job.check_stop)
+        validation = _read(job, tokenizer, spec.validation_path, name)
     elif spec.hyperparameters.eval_percentage is not None:
         if len(training) < 2:
             raise DatasetError("one record cannot be split; add more records", training_name)
@@ -82,6 +84,10 @@ def load_data(job: Job) -> Data:
     return Data(training, validation)
 
 
+def _read(job: Job, tokenizer: RecordTokenizer, path: str, name: str) -> list[Row]:
+    return tokenizer.read(job.folder / path, name, job.check_stop, job.open_data(path))
+
+
 @dataclass(frozen=True, slots=True)
 class Trainee:
     """A model and those of its parameters that are trained, by the names they are saved under.
@@ -98,15 +104,16 @@ def build_trainee(job: Job, device: torch.device) -> Trainee:
     """Load the base model and make what is trained trainable."""
     spec = job.spec
     hyper = spec.hyperparameters
-    model = load_model(spec.base.base, device, frozen=spec.method == "lora")
+    weights = spec.base
+    model = load_model(weights.base, device, frozen=spec.method == "lora", key=weights.base_key)
     if spec.method == "full":
-        if spec.base.adapter is not None:
-            adapters.merge_adapter(model.module, spec.base.adapter)
+        if weights.adapter is not None:
+            adapters.merge_adapter(model.module, weights.adapter, weights.adapter_key)
         return Trainee(model, dict(model.module.named_parameters()), None)
     shape = adapters.AdapterShape(hyper.lora_rank, hyper.lora_alpha, hyper.lora_dropout)
-    if spec.base.adapter is None:
+    if weights.adapter is None:
         return Trainee(model, adapters.add_adapter(model.module, shape, spec.seed), shape)
-    earlier, tensors = adapters.read_adapter(spec.base.adapter)
+    earlier, tensors = adapters.read_adapter(weights.adapter, weights.adapter_key)
     shape = adapters.AdapterShape(earlier.rank, earlier.alpha, hyper.lora_dropout)
     parameters = adapters.add_adapter(model.module, shape, spec.seed)
     adapters.load_adapter(parameters, tensors)
@@ -147,7 +154,7 @@ class Run:
         hyper = job.spec.hyperparameters
         self.job, self.data, self.trainee, self.hyper = job, data, trainee, hyper
         self.progress = Progress()
-        self.checkpoints = Checkpoints(job.folder / CHECKPOINTS)
+        self.checkpoints = Checkpoints(job.folder / CHECKPOINTS, job.sealing)
         self.optimizer = torch.optim.AdamW(
             trainee.parameters.values(),
             lr=hyper.learning_rate,
@@ -324,11 +331,13 @@ class Run:
         ).write(self.job.folder)
 
     def _save(self, folder: Path) -> None:
-        trainee, base = self.trainee, self.job.spec.base.base
+        trainee, base, sealing = self.trainee, self.job.spec.base.base, self.job.sealing
+        if sealing is not None:
+            shutil.copyfile(self.job.folder / SEAL_FILE, folder / SEAL_FILE)
         if trainee.adapter is None:
-            outputs.save_model(folder, trainee.model.module, base)
+            outputs.save_model(folder, trainee.model.module, base, sealing)
         else:
-            adapters.save_adapter(folder, trainee.parameters, trainee.adapter, base.name)
+            adapters.save_adapter(folder, trainee.parameters, trainee.adapter, base.name, sealing)
 
 
 _MOMENTS = ("exp_avg", "exp_avg_sq")
