@@ -20,20 +20,38 @@ _SEQUENCE_START = b'{"seq":'
 _PAYLOAD_START = b',"payload":"'
 
 
-def tag_of(key: bytes, previous: bytes, body: bytes) -> bytes:
-    """Return a line's tag.
+class ChainKey:
+    """An epoch's key, with the two hashes of HMAC-SHA256 begun: half the cost of beginning them each time.
 
     Args:
-        key: the epoch's chain key.
-        previous: tag of the line before, in hexadecimal.
-        body: the line's JSON object without its tag.
+        key: 32 bytes.
     """
-    return hmac.digest(key, previous + body, "sha256").hex().encode()
 
+    __slots__ = ("_inner", "_outer")
 
-def payload_digest(key: bytes, line: bytes) -> bytes:
-    """Return the keyed digest of a line of the payload file, as the event's own line carries it."""
-    return hmac.digest(key, b"payload" + line, "sha256").hex().encode()
+    def __init__(self, key: bytes) -> None:
+        padded = key.ljust(64, b"\0")
+        self._inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in padded))
+        self._outer = hashlib.sha256(bytes(byte ^ 0x5C for byte in padded))
+
+    def tag(self, previous: bytes, body: bytes) -> bytes:
+        """Return a line's tag, in hexadecimal.
+
+        Args:
+            previous: tag of the line before.
+            body: the line's JSON object without its tag.
+        """
+        return self._hexadecimal(previous + body)
+
+    def payload_digest(self, line: bytes) -> bytes:
+        """Return the keyed digest of a line of the payload file, as the event's own line carries it."""
+        return self._hexadecimal(b"payload" + line)
+
+    def _hexadecimal(self, message: bytes) -> bytes:
+        inner, outer = self._inner.copy(), self._outer.copy()
+        inner.update(message)
+        outer.update(inner.digest())
+        return outer.hexdigest().encode()
 
 
 def line_of(tag: bytes, body: bytes) -> bytes:
@@ -92,9 +110,14 @@ class Secret:
     value: bytes = field(repr=False)
 
     @cached_property
-    def chain_key(self) -> bytes:
+    def chain_key_bytes(self) -> bytes:
         """Key of the tags of one epoch; its checkpoint discloses it, when it can do no more harm."""
         return derive(self.value, "chain")
+
+    @cached_property
+    def chain_key(self) -> ChainKey:
+        """The same, ready for use."""
+        return ChainKey(self.chain_key_bytes)
 
     @cached_property
     def signing_key(self) -> Ed25519PrivateKey:
