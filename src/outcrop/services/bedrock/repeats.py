@@ -11,7 +11,7 @@ from outcrop.services.platform import Context
 from outcrop.storage import idempotency
 
 # The others do not declare ConflictException in the service model.
-_DECLARE_CONFLICT = frozenset({"CreateModelCustomizationJob"})
+_DECLARE_CONFLICT = frozenset({"CreateModelCustomizationJob", "CreateInferenceProfile"})
 
 
 def replay(
