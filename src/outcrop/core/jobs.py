@@ -128,6 +128,7 @@ class JobPlan:
         output_uri: S3 URI under which the metrics are written, without a trailing slash.
         role_arn: role as which the job reads and writes S3.
         model_tags: tags that the custom model gets.
+        seal_json: how the model is sealed under the KMS key that the caller named; "" for the service's own key.
     """
 
     base_model_id: str
@@ -139,6 +140,7 @@ class JobPlan:
     output_uri: str
     role_arn: str
     model_tags: Mapping[str, str]
+    seal_json: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON that `JobPlan(**…)` reads back."""

@@ -42,9 +42,14 @@ class FolderSeal:
     def read(cls, folder: Path) -> Self | None:
         """Return the seal of a folder, None where nothing in it is sealed."""
         try:
-            value = json.loads((folder / SEAL_FILE).read_text())
+            return cls.from_json((folder / SEAL_FILE).read_text())
         except FileNotFoundError:
             return None
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Return the seal in the content of a sealed.json."""
+        value = json.loads(text)
         return cls(value["context"], base64.b64decode(value["wrapped"]), value["kms_key_arn"])
 
     def to_json(self) -> str:

@@ -1,6 +1,7 @@
 """The contract between the supervisor and a training worker: one folder per job.
 
 job.json            what to do (JobSpec); written once, by whoever makes the job
+sealed.json         how data, checkpoints and output are sealed (crypto/sealed_folder.py); without it they lie in clear
 data/*.jsonl        training and validation records
 metrics.jsonl       what happened, one JSON object a line, appended by the worker (see MetricsLog)
 checkpoints/        step-00000010/ …; the newest two
@@ -253,10 +254,14 @@ def read_error(folder: Path) -> str | None:
 
 def write_json(path: Path, value: Mapping[str, object]) -> None:
     """Write a JSON file so that a reader, or a crash, sees all of it or nothing."""
+    write_whole(path, json.dumps(value, indent=2) + "\n")
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a text file so that a reader, or a crash, sees all of it or nothing."""
     partial = path.with_name(path.name + ".partial")
     with partial.open("w") as stream:
-        json.dump(value, stream, indent=2)
-        stream.write("\n")
+        stream.write(text)
         stream.flush()
         os.fsync(stream.fileno())
     partial.replace(path)

@@ -1,5 +1,6 @@
 """Custom models: get, list, delete. They are made by customization jobs."""
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection
@@ -8,6 +9,7 @@ from outcrop.aws.arns import is_arn
 from outcrop.aws.errors import ConflictException, ResourceNotFoundException
 from outcrop.aws.operation import operation
 from outcrop.core.models import stem_of
+from outcrop.services import model_keys
 from outcrop.services.bedrock.identifiers import id_of
 from outcrop.services.bedrock.pages import read_filters, write_page
 from outcrop.services.bedrock.times import from_us
@@ -81,7 +83,7 @@ def list_custom_models(
 
 
 @operation("bedrock:DeleteCustomModel")
-def delete_custom_model(
+async def delete_custom_model(
     request: "DeleteCustomModelRequestTypeDef", context: Context
 ) -> dict[str, Any]:
     """Delete a custom model and its weights.
@@ -90,8 +92,16 @@ def delete_custom_model(
         ResourceNotFoundException: no such model in this region.
         ConflictException: something still needs it.
     """
+    platform = context.platform
+    row = await asyncio.to_thread(_remove, request["modelIdentifier"], context)
+    await model_keys.retire(platform, platform.home.custom_models / row.id, row.region)
+    await asyncio.to_thread(repository.remove_folder, platform.home, row.id)
+    return {}
+
+
+def _remove(identifier: str, context: Context) -> ModelRow:
     with context.platform.database.write(durable=True) as connection:
-        row = require(connection, request["modelIdentifier"], context.region)
+        row = require(connection, identifier, context.region)
         user = repository.user_of(connection, row)
         if user is not None:
             raise ConflictException(
@@ -99,8 +109,7 @@ def delete_custom_model(
             )
         tags.drop_all(connection, row.arn)
         repository.remove(connection, row.id)
-    repository.remove_folder(context.platform.home, row.id)
-    return {}
+    return row
 
 
 def find(connection: Connection, identifier: str, region: str) -> ModelRow | None:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,8 @@ from outcrop.aws.errors import ConflictException, ResourceNotFoundException
 from outcrop.aws.operation import ConstantResult, operation
 from outcrop.core.ids import resource_id
 from outcrop.core.jobs import JobStatus, Phases
+from outcrop.crypto.sealed_folder import FolderSeal
+from outcrop.services import model_keys
 from outcrop.services.bedrock import repeats, tags
 from outcrop.services.bedrock.customization_request import JobRequest, check, check_names
 from outcrop.services.bedrock.identifiers import id_of, role_session
@@ -57,8 +60,16 @@ async def create_model_customization_job(
     job_id = resource_id()
     session = role_session(request["roleArn"], context.account_id, job_id)
     checked = await check(request, context, session)
+    model_arn = custom_model_arn(
+        context.region, context.account_id, checked.plan.base_model_id, resource_id()
+    )
+    if key_id := request.get("customModelKmsKeyId"):
+        seal = await model_keys.grant_key(
+            context.platform, key_id, model_arn, context.principal, context.region
+        )
+        checked = replace(checked, plan=replace(checked.plan, seal_json=seal.to_json()))
     # The commit waits for the disk and for other writers: not on the event loop.
-    return await asyncio.to_thread(_record, request, context, checked, job_id)
+    return await asyncio.to_thread(_record, request, context, checked, job_id, model_arn)
 
 
 def _record(
@@ -66,9 +77,10 @@ def _record(
     context: Context,
     checked: JobRequest,
     job_id: str,
+    model_arn: str,
 ) -> dict[str, Any]:
     platform = context.platform
-    row = _make_row(request, context, checked, job_id)
+    row = _make_row(request, context, checked, job_id, model_arn)
     with platform.database.write(durable=True) as connection:
         answer = repeats.replay(connection, request, context)
         if answer is not None:
@@ -87,6 +99,7 @@ def _make_row(
     context: Context,
     checked: JobRequest,
     job_id: str,
+    model_arn: str,
 ) -> JobRow:
     plan, region, account_id = checked.plan, context.region, context.account_id
     created_us = now_us(context.platform.clock)
@@ -101,6 +114,8 @@ def _make_row(
     }
     if token := request.get("clientRequestToken"):
         repeated["clientRequestToken"] = token
+    if plan.seal_json:
+        repeated["outputModelKmsKeyArn"] = FolderSeal.from_json(plan.seal_json).kms_key_arn
     return JobRow(
         id=job_id,
         region=region,
@@ -109,7 +124,7 @@ def _make_row(
         status=JobStatus.IN_PROGRESS,
         base_model_arn=checked.base_model_arn,
         model_name=request["customModelName"],
-        model_arn=custom_model_arn(region, account_id, plan.base_model_id, resource_id()),
+        model_arn=model_arn,
         customization_type="FINE_TUNING",
         created_us=created_us,
         modified_us=created_us,

@@ -10,6 +10,7 @@ import structlog
 from sqlalchemy import Connection
 
 from outcrop.core.errors import JobFailed
+from outcrop.crypto.sealed_folder import FolderSeal
 from outcrop.services.bedrock.job_access import JobAccess
 from outcrop.services.bedrock.s3_locations import S3Location
 from outcrop.storage import models, tags
@@ -99,6 +100,8 @@ def register_model(
         **{name: request[name] for name in repeated},
         **metrics,
     }
+    if plan.seal_json:
+        detail["modelKmsKeyArn"] = FolderSeal.from_json(plan.seal_json).kms_key_arn
     model = ModelRow(
         id=access.model_id,
         region=row.region,

@@ -27,7 +27,6 @@ _FINE_TUNING = "FINE_TUNING"
 _METHOD_KEY = "fineTuningMethod"
 # Accepting these and leaving them out would promise a protection that is not there.
 _NOT_OFFERED = {
-    "customModelKmsKeyId": "encryption under a KMS key",
     "vpcConfig": "training inside a VPC",
     "customizationConfig": "distillation and reinforcement fine-tuning",
 }

@@ -24,7 +24,7 @@ from outcrop.services.bedrock.times import now_us
 from outcrop.services.platform import Platform
 from outcrop.storage import customization_jobs as repository
 from outcrop.storage.customization_jobs import JobRow
-from outcrop.training.job_folder import Event, TrainingResult
+from outcrop.training.job_folder import Event, JobSpec, TrainingResult
 
 QUEUE = "training"
 _LONGEST_MESSAGE = 2048  # failureMessage in the service model
@@ -127,6 +127,7 @@ class CustomizationWorkflow:
             access.folder,
             lambda: self._is_stopping(access.row.id),
             lambda event: self._follow(access.row, event),
+            access.worker_keys(JobSpec.read(access.folder).base),
         )
         if result.status == "stopped":
             raise _JobStopped

@@ -8,10 +8,15 @@ from pathlib import Path
 from outcrop.aws.errors import ServiceError
 from outcrop.aws.operation import Principal
 from outcrop.core.errors import JobFailed
+from outcrop.core.weights import Weights
+from outcrop.crypto.sealed_folder import SEAL_FILE, FolderSeal, Sealing
+from outcrop.services import model_keys
 from outcrop.services.bedrock.identifiers import id_of, role_session
 from outcrop.services.bedrock.s3_locations import S3Location
 from outcrop.services.platform import Platform
 from outcrop.storage.customization_jobs import JobRow
+from outcrop.training.job_folder import write_whole
+from outcrop.training.job_keys import JobKeys
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +49,37 @@ class JobAccess:
     def principal(self) -> Principal:
         """Session of the job's role."""
         return role_session(self.row.plan.role_arn, self.platform.account_id, self.row.id)
+
+    def seal_folder(self) -> Sealing:
+        """Return what seals the job's folder; the first call writes down how.
+
+        Raises:
+            ServiceError: KMS refuses the key that the job names.
+        """
+        seal = FolderSeal.read(self.folder)
+        if seal is None:
+            noted = self.row.plan.seal_json
+            seal = (
+                FolderSeal.from_json(noted)
+                if noted
+                else model_keys.own_seal(self.platform, self.row.model_arn)
+            )
+            self.folder.mkdir(parents=True, exist_ok=True)
+            write_whole(self.folder / SEAL_FILE, seal.to_json())
+        key = model_keys.open_for_job(self.platform, seal, self.row.region)
+        return Sealing(key, seal.context)
+
+    def worker_keys(self, weights: Weights) -> JobKeys:
+        """Return the keys that the job's worker needs.
+
+        Args:
+            weights: what training goes on from.
+
+        Raises:
+            ServiceError: KMS refuses one of the keys.
+        """
+        opened = model_keys.unlock_for_job(self.platform, weights, self.row.region)
+        return JobKeys(self.seal_folder().key, opened.base_key, opened.adapter_key)
 
     def remove_job_folder(self) -> None:
         """Delete staged data, checkpoints and logs."""

@@ -10,9 +10,11 @@ from typing import Any
 
 import structlog
 
+from outcrop.aws.errors import ServiceError
 from outcrop.core.errors import EngineNotReady, OutcropError
 from outcrop.core.models import EndpointStatus
 from outcrop.core.weights import Weights
+from outcrop.services import model_keys
 from outcrop.services.bedrock import deployments, provisioned_throughputs
 from outcrop.services.bedrock.times import now_us
 from outcrop.services.platform import Platform
@@ -78,14 +80,15 @@ class ServingWorkflow:
         try:
             with platform.database.read() as connection:
                 weights, _ = weights_of(connection, model_arn, platform.home, platform.base_models)
-            while not self._try_load(weights):
+            region = model_arn.split(":")[3]
+            while not self._try_load(model_keys.unlock_for_job(platform, weights, region)):
                 platform.durable.check_stopping()
                 if time.monotonic() > deadline:
                     return f"No engine was free for the model in {_LONGEST_LOAD_SECONDS:.0f} s"
                 time.sleep(_RETRY_SECONDS)
         except Exception as error:  # noqa: BLE001  # whatever it is, it becomes the endpoint's reason
             platform.durable.check_stopping()
-            if not isinstance(error, (OutcropError, OSError)):
+            if not isinstance(error, (OutcropError, OSError, ServiceError)):
                 _log.error("endpoint_crashed", model_arn=model_arn, exc_info=error)
             return f"The model could not be loaded: {error}"
         return None

@@ -1,6 +1,5 @@
-"""Staging: copying a job's data from S3 into its folder, checking every line, and writing its job.json."""
+"""Staging: copying a job's data from S3 into its folder, sealed, checking every line, and writing its job.json."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +8,7 @@ from outcrop.core.datasets import limits_for, validate_file
 from outcrop.core.errors import JobFailed
 from outcrop.core.models import BaseModel
 from outcrop.core.weights import Weights
+from outcrop.crypto.sealed_folder import Sealing, buffered
 from outcrop.services.bedrock.job_access import JobAccess
 from outcrop.services.bedrock.s3_locations import S3Location
 from outcrop.storage import models
@@ -32,26 +32,31 @@ def stage(access: JobAccess, check_stop: Callable[[str], None]) -> None:
         return
     plan = access.row.plan
     base = access.platform.base_models.get(plan.base_model_id)
+    sealing = access.seal_folder()
     files = [(plan.training_uri, _TRAINING_PATH)]
     if plan.validation_uri is not None:
         files.append((plan.validation_uri, _VALIDATION_PATH))
     for uri, path in files:
         target = access.folder / path
-        _fetch(access, uri, target, check_stop)
+        _fetch(access, uri, target, sealing, check_stop)
         limits = limits_for(base.family, validation=path == _VALIDATION_PATH)
-        validate_file(target, uri, limits)
+        validate_file(target, uri, limits, buffered(sealing.open(target)))
         check_stop(access.row.id)
     _write_spec(access, base)
 
 
-def _fetch(access: JobAccess, uri: str, target: Path, check_stop: Callable[[str], None]) -> None:
+def _fetch(
+    access: JobAccess,
+    uri: str,
+    target: Path,
+    sealing: Sealing,
+    check_stop: Callable[[str], None],
+) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
-    with target.open("wb") as file:
+    with sealing.writing(target) as sealer:
         for piece in access.read(S3Location.parse(uri)):
-            file.write(piece)
+            sealer.update(piece)
             check_stop(access.row.id)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def _write_spec(access: JobAccess, base: BaseModel) -> None:

@@ -34,7 +34,7 @@ async def count_tokens(request: "CountTokensRequestTypeDef", context: Context) -
             raise ValidationException(str(error)) from error
         prompt = body.request.prompt
     try:
-        async with engine_of(target, context) as engine:
+        async with engine_of(target, context) as (engine, _):
             return {"inputTokens": await engine.count_tokens(prompt)}
     except (ModelNotReadyException, ModelErrorException) as error:
         raise ServiceUnavailableException(error.message) from error

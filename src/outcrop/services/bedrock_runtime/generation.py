@@ -8,8 +8,10 @@ from typing import Any
 
 from outcrop.aws.errors import ServiceError, ValidationException
 from outcrop.core.errors import EngineError, EngineNotReady
+from outcrop.core.weights import Weights
 from outcrop.inference.client import EngineClient
 from outcrop.inference.engine import Finished, GenerationRequest, PromptRejected, TextDelta
+from outcrop.services import model_keys
 from outcrop.services.bedrock_runtime.errors import (
     ModelErrorException,
     ModelNotReadyException,
@@ -49,16 +51,23 @@ class Stopwatch:
 
 
 @asynccontextmanager
-async def engine_of(target: Target, context: Context) -> AsyncIterator[EngineClient]:
-    """Give the target's engine; its failures inside the block are raised as AWS's errors.
+async def engine_of(
+    target: Target, context: Context
+) -> AsyncIterator[tuple[EngineClient, Weights]]:
+    """Give the target's engine and unlocked weights; failures inside the block are raised as AWS's errors.
 
     Raises:
+        AccessDeniedException: the caller may not use the model's KMS key.
         ValidationException: the prompt was too long or malformed.
         ModelNotReadyException: the engine is still loading.
         ModelErrorException: it failed.
     """
     try:
-        yield await context.platform.engines.engine(target.weights)
+        platform = context.platform
+        weights = await model_keys.unlock(
+            platform, target.weights, context.principal, context.region
+        )
+        yield await platform.engines.engine(weights), weights
     except EngineError as error:
         raise _as_service_error(error, target) from error
 
@@ -72,8 +81,8 @@ async def generate(request: GenerationRequest, target: Target, context: Context)
     stopwatch = Stopwatch()
     pieces: list[str] = []
     finished: Finished | None = None
-    async with engine_of(target, context) as engine:
-        async for event in engine.generate(request, target.weights.adapter):
+    async with engine_of(target, context) as (engine, weights):
+        async for event in engine.generate(request, weights.adapter, weights.adapter_key):
             if isinstance(event, Finished):
                 finished = event
             else:
@@ -91,8 +100,8 @@ async def open_stream(
         ServiceError: as `engine_of`.
     """
     stopwatch = Stopwatch()
-    async with engine_of(target, context) as engine:
-        events = engine.generate(request, target.weights.adapter)
+    async with engine_of(target, context) as (engine, weights):
+        events = engine.generate(request, weights.adapter, weights.adapter_key)
         first = await anext(events)
     stopwatch.note_first()
     return TokenStream(first, events, stopwatch)

@@ -86,8 +86,10 @@ async def _score(
     invocation: Invocation, request: ScoreRequest, target: Target, context: Context
 ) -> dict[str, object]:
     stopwatch = Stopwatch()
-    async with engine_of(target, context) as engine:
-        score = await engine.score(request.prompt, request.completion, target.weights.adapter)
+    async with engine_of(target, context) as (engine, weights):
+        score = await engine.score(
+            request.prompt, request.completion, weights.adapter, weights.adapter_key
+        )
     _report(context, stopwatch.elapsed_ms, None, score.tokens)
     return invocation.render_score(score)
 
