@@ -25,6 +25,7 @@ from outcrop.log import configure_logging
 from outcrop.services.bedrock import workflows
 from outcrop.services.platform import Platform
 from outcrop.storage.base_models import BaseModelStore
+from outcrop.storage.bucket_configuration import BucketConfigurations
 from outcrop.storage.database.engine import Database
 from outcrop.storage.database.migrations import bring_up_to_date
 from outcrop.storage.durable import Durable
@@ -139,6 +140,7 @@ def _compose(
         service_keys=service_keys,
         directory=directory,
         objects=ObjectStore(home.objects, database, clock),
+        bucket_configurations=BucketConfigurations(database),
         durable=Durable(database, workflows.queues(settings)),
         base_models=BaseModelStore(home, settings.model_aliases, BUNDLED_MODEL),
         engines=EnginePool(settings, home),

@@ -12,6 +12,7 @@ from outcrop.core.clock import Clock
 from outcrop.identity.directory import Directory
 from outcrop.inference.pool import EnginePool
 from outcrop.storage.base_models import BaseModelStore
+from outcrop.storage.bucket_configuration import BucketConfigurations
 from outcrop.storage.database.engine import Database
 from outcrop.storage.durable import Durable
 from outcrop.storage.home import Home
@@ -39,6 +40,7 @@ class Platform:
     service_keys: ServiceKeys
     directory: Directory
     objects: ObjectStore
+    bucket_configurations: BucketConfigurations
     durable: Durable
     base_models: BaseModelStore
     engines: EnginePool

@@ -1,6 +1,5 @@
 """Buckets: create, delete, head, list, location."""
 
-import hashlib
 import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -8,14 +7,22 @@ from typing import TYPE_CHECKING, Any
 from outcrop.aws.operation import operation
 from outcrop.aws.pagination import decode_token, encode_token
 from outcrop.services.platform import Context
+from outcrop.services.s3.acl import gives_public_something, grants_of_new_bucket, stored_form
+from outcrop.services.s3.bucket_tagging import checked_tags
 from outcrop.services.s3.errors import (
     BucketAlreadyOwnedByYou,
     IllegalLocationConstraint,
+    InvalidBucketAclWithBlockPublicAccess,
+    InvalidBucketAclWithObjectOwnership,
     InvalidBucketName,
     InvalidLocationConstraint,
+    NotImplementedHere,
     in_s3_words,
 )
-from outcrop.services.s3.refusals import refuse_unbuilt
+from outcrop.services.s3.owner import owner
+from outcrop.services.s3.ownership import lists_are_on
+from outcrop.services.s3.stored_configuration import check_owner
+from outcrop.storage.bucket_configuration import Kind
 from outcrop.storage.objects.errors import BucketExists
 
 if TYPE_CHECKING:
@@ -30,7 +37,7 @@ if TYPE_CHECKING:
 _FIRST_REGION = "us-east-1"
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]\Z", re.ASCII)
 _ADDRESS = re.compile(r"\d+\.\d+\.\d+\.\d+\Z", re.ASCII)
-_RESERVED_STARTS = ("xn--", "sthree-")
+_RESERVED_STARTS = ("xn--", "sthree-", "amzn-s3-demo-")
 _RESERVED_ENDS = ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")
 _REGION = re.compile(r"[a-z]{2,}(-[a-z]+)+-\d+\Z", re.ASCII)
 _OLD_REGION_NAMES = {"EU": "eu-west-1"}
@@ -39,25 +46,45 @@ _MOST_BUCKETS = 10_000
 
 @operation("s3:CreateBucket")
 def create_bucket(request: "CreateBucketRequestTypeDef", context: Context) -> dict[str, Any]:
-    """Make a bucket.
+    """Make a bucket; what headers and document ask for is configured with it.
 
     Raises:
         InvalidBucketName: the name breaks S3's rules.
         BucketAlreadyOwnedByYou: it exists (in us-east-1, as in AWS, that is no error).
         IllegalLocationConstraint: the location is not the region that the request was signed for.
+        InvalidBucketAclWithObjectOwnership: it comes with a list that would count for nothing.
+        InvalidBucketAclWithBlockPublicAccess: its list would give the public something.
     """
-    refuse_unbuilt(request, context)
     name = request["Bucket"]
     if not is_bucket_name(name):
         raise InvalidBucketName(BucketName=name)
+    if request.get("BucketNamespace", "global") != "global":
+        raise NotImplementedHere(
+            "Buckets are in one namespace here; leave x-amz-bucket-namespace out.",
+            Header="x-amz-bucket-namespace",
+        )
     region = _location(request, context)
-    buckets = context.platform.objects.buckets
+    documents = _documents(request, context)
+    buckets, configurations = (
+        context.platform.objects.buckets,
+        context.platform.bucket_configurations,
+    )
     try:
-        buckets.create(name, region)
+        buckets.create(name, region, "Enabled" if "object_lock" in documents else "")
     except BucketExists as error:
         if not (region == _FIRST_REGION == buckets.get(name).region):
             raise BucketAlreadyOwnedByYou(BucketName=name) from error
-    return {"Location": f"/{name}" if region == _FIRST_REGION else f"http://{context.host}/{name}"}
+        if lists_are_on(configurations.get(name)):
+            # S3 API reference, CreateBucket: making it again resets its list.
+            configurations.put_all(name, {"acl": documents.get("acl")})
+    else:
+        configurations.forget(name)
+        if documents:
+            configurations.put_all(name, documents)
+    return {
+        "Location": f"/{name}" if region == _FIRST_REGION else f"http://{context.host}/{name}",
+        "BucketArn": f"arn:aws:s3:::{name}",
+    }
 
 
 @operation("s3:DeleteBucket")
@@ -68,9 +95,10 @@ def delete_bucket(request: "DeleteBucketRequestTypeDef", context: Context) -> di
         NoSuchBucket: no such bucket.
         BucketNotEmpty: it holds objects or unfinished multipart uploads.
     """
-    refuse_unbuilt(request, context)
+    check_owner(request, context)
     with in_s3_words(request["Bucket"]):
         context.platform.objects.buckets.delete(request["Bucket"])
+    context.platform.bucket_configurations.forget(request["Bucket"])
     return {}
 
 
@@ -81,7 +109,7 @@ def head_bucket(request: "HeadBucketRequestTypeDef", context: Context) -> dict[s
     Raises:
         NoSuchBucket: no such bucket.
     """
-    refuse_unbuilt(request, context)
+    check_owner(request, context)
     with in_s3_words(request["Bucket"]):
         bucket = context.platform.objects.buckets.get(request["Bucket"])
     return {"BucketRegion": bucket.region, "AccessPointAlias": False}
@@ -96,7 +124,7 @@ def get_bucket_location(
     Raises:
         NoSuchBucket: no such bucket.
     """
-    refuse_unbuilt(request, context)
+    check_owner(request, context)
     with in_s3_words(request["Bucket"]):
         region = context.platform.objects.buckets.get(request["Bucket"]).region
     return {"LocationConstraint": None if region == _FIRST_REGION else region}
@@ -135,11 +163,6 @@ def list_buckets(request: "ListBucketsRequestTypeDef", context: Context) -> dict
     return result
 
 
-def owner(context: Context) -> dict[str, str]:
-    """Return the account as S3 names owners: by a canonical id of 64 hexadecimal digits."""
-    return {"ID": hashlib.sha256(f"canonical {context.account_id}".encode()).hexdigest()}
-
-
 def is_bucket_name(name: str) -> bool:
     """Whether a name follows S3's rules for general purpose buckets.
 
@@ -152,6 +175,28 @@ def is_bucket_name(name: str) -> bool:
         and not name.startswith(_RESERVED_STARTS)
         and not name.endswith(_RESERVED_ENDS)
     )
+
+
+def _documents(request: Mapping[str, Any], context: Context) -> dict[Kind, Any]:
+    """Return what is to be configured of a new bucket."""
+    documents: dict[Kind, Any] = {}
+    ownership = request.get("ObjectOwnership", "BucketOwnerEnforced")
+    if "ObjectOwnership" in request:
+        documents["ownership"] = ownership
+    grants = grants_of_new_bucket(request, context)
+    stored = stored_form(grants)
+    if stored is not None:
+        if ownership == "BucketOwnerEnforced":
+            raise InvalidBucketAclWithObjectOwnership
+        if gives_public_something(grants):
+            raise InvalidBucketAclWithBlockPublicAccess
+        documents["acl"] = stored
+    if request.get("ObjectLockEnabledForBucket"):
+        documents["object_lock"] = {"ObjectLockEnabled": "Enabled"}
+    tags = request.get("CreateBucketConfiguration", {}).get("Tags")
+    if tags:
+        documents["tagging"] = checked_tags(tags)
+    return documents
 
 
 def _location(request: Mapping[str, Any], context: Context) -> str:

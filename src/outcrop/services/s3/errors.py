@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 from outcrop.aws.errors import ServiceError
 from outcrop.core.errors import StorageFull
+from outcrop.storage.object_locks import ObjectLocked
 from outcrop.storage.objects import errors as store
 
 
@@ -37,10 +38,32 @@ class NoSuchKey(S3Error):
 
 
 class NoSuchVersion(S3Error):
-    """Buckets have no versions; the only version id is "null"."""
+    """The object has no version of this id."""
 
     code, status = "NoSuchVersion", 404
     text = "The specified version does not exist."
+
+
+class MethodNotAllowed(S3Error):
+    """A delete marker can only be deleted."""
+
+    code, status = "MethodNotAllowed", 405
+    text = "The specified method is not allowed against this resource."
+
+
+class InvalidEncryptionAlgorithm(S3Error):
+    """A customer's key is for something other than AES256."""
+
+    code = "InvalidEncryptionAlgorithmError"
+    text = "The encryption request that you specified is not valid. The valid value is AES256."
+
+
+class KmsRefusal(S3Error):
+    """KMS would not make or open a data key; the code is "KMS." and KMS's own."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = f"KMS.{code}"
 
 
 class NoSuchUpload(S3Error):
@@ -195,14 +218,109 @@ class InvalidPartOrder(S3Error):
 
 
 class AccessControlListNotSupported(S3Error):
-    """Access is for policies to give; access control lists are off, as in every new bucket of AWS."""
+    """Access is for policies to give: access control lists are off for this bucket."""
 
     code = "AccessControlListNotSupported"
     text = "The bucket does not allow ACLs"
 
 
+class InvalidBucketAclWithObjectOwnership(S3Error):
+    """A bucket's list would count for nothing."""
+
+    code = "InvalidBucketAclWithObjectOwnership"
+    text = "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting"
+
+
+class InvalidBucketAclWithBlockPublicAccess(S3Error):
+    """A new bucket's list would give the public something."""
+
+    code = "InvalidBucketAclWithBlockPublicAccessError"
+    text = "Bucket cannot have public ACLs set with BlockPublicAccess enabled"
+
+
+class MalformedACLError(S3Error):
+    """The document is no access control list."""
+
+    code = "MalformedACLError"
+    text = (
+        "The XML you provided was not well-formed or did not validate against our published schema"
+    )
+
+
+class MissingSecurityHeader(S3Error):
+    """A list is to be set, and the request has none."""
+
+    code = "MissingSecurityHeader"
+    text = "Your request was missing a required header"
+
+
+class UnexpectedContent(S3Error):
+    """A request has both a document and the headers that stand for one."""
+
+    code = "UnexpectedContent"
+    text = "This request does not support content"
+
+
+class UnresolvableGrantByEmailAddress(S3Error):
+    """Accounts have no mail addresses here."""
+
+    code = "UnresolvableGrantByEmailAddress"
+    text = "The e-mail address you provided does not match any account on record."
+
+
+class MalformedPolicy(S3Error):
+    """The document is no policy for this bucket."""
+
+    code = "MalformedPolicy"
+
+
+class PolicyTooLarge(S3Error):
+    """A bucket policy has more than 20 KB."""
+
+    code = "PolicyTooLarge"
+    text = "Policy exceeds the maximum allowed document size of 20 KB."
+
+
+class InvalidTag(S3Error):
+    """A tag breaks S3's rules."""
+
+    code = "InvalidTag"
+
+
+class TooManyTags(S3Error):
+    """More tags than S3 allows."""
+
+    code = "BadRequest"
+
+
+class InvalidBucketOwnerAWSAccountID(S3Error):
+    """The expected owner is no account."""
+
+    code = "InvalidBucketOwnerAWSAccountID"
+    text = "The value of the expected bucket owner parameter must be an AWS Account ID."
+
+
+class InvalidBucketState(S3Error):
+    """What is asked for does not go with how the bucket is configured."""
+
+    code, status = "InvalidBucketState", 409
+
+
+class InvalidRetentionPeriod(S3Error):
+    """A retention period must have at least one day and at most a hundred years."""
+
+    code = "InvalidRetentionPeriod"
+
+
+class NoSuchObjectLockConfiguration(S3Error):
+    """The object has no retention or legal hold."""
+
+    code, status = "NoSuchObjectLockConfiguration", 404
+    text = "The specified object does not have a ObjectLock configuration"
+
+
 class AccessDenied(S3Error):
-    """The bucket is not the expected owner's."""
+    """The caller may not do this, or not to this bucket."""
 
     code, status = "AccessDenied", 403
     text = "Access Denied"
@@ -241,7 +359,7 @@ def in_s3_words(bucket: str = "", key: str = "", upload_id: str = "") -> Iterato
         yield
     except store.ObjectStoreError as error:
         named = {"BucketName": bucket, "Key": key, "UploadId": upload_id}
-        raise _translate(error, named) from error
+        raise in_words_of_s3(error, named) from error
     except StorageFull as error:
         raise InsufficientStorage(str(error)) from error
 
@@ -251,6 +369,9 @@ _TRANSLATIONS: dict[type[store.ObjectStoreError], tuple[type[S3Error], str]] = {
     store.BucketMissing: (NoSuchBucket, "BucketName"),
     store.BucketNotEmpty: (BucketNotEmpty, "BucketName"),
     store.ObjectMissing: (NoSuchKey, "Key"),
+    store.ObjectHidden: (NoSuchKey, "Key"),
+    store.VersionMissing: (NoSuchVersion, "Key"),
+    store.VersionIsMarker: (MethodNotAllowed, "Key"),
     store.ConditionFailed: (PreconditionFailed, "Key"),
     store.UploadMissing: (NoSuchUpload, "UploadId"),
     store.PartMissing: (InvalidPart, "UploadId"),
@@ -265,6 +386,8 @@ def _translate(error: store.ObjectStoreError, named: dict[str, str]) -> S3Error:
             ProposedSize=error.size_bytes,
             MinSizeAllowed=error.minimum_bytes,
         )
+    if isinstance(error, ObjectLocked):
+        return AccessDenied(str(error))
     if type(error) not in _TRANSLATIONS:
         return InvalidRequest(str(error))
     kind, about = _TRANSLATIONS[type(error)]

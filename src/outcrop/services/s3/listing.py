@@ -8,8 +8,8 @@ from outcrop.aws.errors import ValidationException
 from outcrop.aws.operation import operation
 from outcrop.aws.pagination import decode_token, encode_token
 from outcrop.services.platform import Context
-from outcrop.services.s3.buckets import owner
 from outcrop.services.s3.errors import InvalidArgument, in_s3_words
+from outcrop.services.s3.owner import owner
 from outcrop.services.s3.refusals import refuse_unbuilt
 from outcrop.storage.objects.records import ListedObject, Listing
 

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any, cast
 
 from outcrop.aws.operation import operation
 from outcrop.services.platform import Context
-from outcrop.services.s3.buckets import owner
 from outcrop.services.s3.conditions import write_condition
 from outcrop.services.s3.errors import (
     InvalidArgument,
@@ -15,6 +14,7 @@ from outcrop.services.s3.errors import (
 )
 from outcrop.services.s3.listing import encoded, most_keys
 from outcrop.services.s3.object_headers import attributes_of, checksum_members
+from outcrop.services.s3.owner import owner
 from outcrop.services.s3.refusals import refuse_unbuilt
 from outcrop.services.s3.uploaded_content import read_claim, received_content
 from outcrop.storage.objects.checksums import ALGORITHMS, DEFAULT_ALGORITHM, can_be_combined
