@@ -12,6 +12,7 @@ OutcropError
 │   └── EngineNotReady      it is still loading
 ├── StorageFull             the disk has no room for this object or job
 ├── SealBroken              sealed bytes do not open: wrong key or context, or changed
+├── PolicyError             a document is not a valid policy; words are AWS's, knows the element
 └── KeySourceUnavailable    the root of trust cannot be reached, or refuses
 
 Adding one: derive it here, draw it above, and map it to an AWS error in the service that meets it.
@@ -76,6 +77,19 @@ class StorageFull(OutcropError):
 
 class SealBroken(OutcropError):
     """Sealed bytes do not open."""
+
+
+class PolicyError(OutcropError):
+    """A document is not a valid policy.
+
+    Args:
+        message: as AWS words it in MalformedPolicyDocument and its kin.
+        element: what is wrong: "Document", "Statement", "Principal", "Action", …
+    """
+
+    def __init__(self, message: str, element: str) -> None:
+        super().__init__(message)
+        self.element = element
 
 
 class KeySourceUnavailable(OutcropError):

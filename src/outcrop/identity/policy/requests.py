@@ -9,35 +9,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Literal
 
 from outcrop.identity.policy.documents import Policy, PolicyKind
+from outcrop.identity.policy.patterns import ConditionValues
+from outcrop.identity.policy.principals import Caller
 
-CallerType = Literal[
-    "Account", "User", "AssumedRole", "FederatedUser", "AWSService", "Federated", "Anonymous"
+__all__ = [
+    "Caller",
+    "ConditionValues",
+    "Decision",
+    "DecisionKind",
+    "MatchedStatement",
+    "Policies",
+    "Request",
+    "ResourcePolicyMode",
 ]
-ConditionValues = str | Sequence[str]
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Who asks, as far as the Principal element of a policy can tell callers apart.
-
-    Attributes:
-        type: as `Principal.type`; also "Federated" for AssumeRoleWithWebIdentity and AssumeRoleWithSAML.
-        arn: of the account root, the user, the role session ("…:assumed-role/ROLE/SESSION") or the federated user's
-            session; for "AWSService" the service's name ("bedrock.amazonaws.com"); for "Federated" the provider's
-            name or ARN; "" for anonymous callers.
-        account_id: twelve digits; "" for services, providers and anonymous callers.
-        issuer_arn: the role behind a role session (with its path), the user behind a federated user; else "".
-        canonical_user_id: S3's name for the caller's account, where it has one.
-    """
-
-    type: CallerType
-    arn: str
-    account_id: str = ""
-    issuer_arn: str = ""
-    canonical_user_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +113,8 @@ class Decision:
         decided_by: the kind of policy that denied, or whose Allow sufficed; None where the account root needed none.
         statements: the denying statements of an explicit deny; else the Allow statements that matched, also where
             they did not suffice.
-        missing_context_keys: keys, as written, that conditions or variables of statements about this action and
-            resource asked for and the request does not have.
+        missing_context_keys: of an implicit deny: keys, as written, that conditions or variables of statements about
+            this action and resource asked for and the request does not have.
     """
 
     kind: DecisionKind
@@ -145,4 +131,11 @@ class Decision:
     @property
     def reason_phrase(self) -> str:
         """How AWS ends the AccessDenied message: "because no …" or "with an explicit deny in …"; "" if allowed."""
-        raise NotImplementedError
+        if self.kind is DecisionKind.ALLOWED or self.decided_by is None:
+            return ""
+        noun = self.decided_by.value
+        if self.kind is DecisionKind.IMPLICIT_DENY:
+            return f"because no {noun} allows the {self.action} action"
+        if self.decided_by is PolicyKind.TRUST:
+            return f"with an explicit deny in the {noun}"
+        return f"with an explicit deny in {'an' if noun[0] in 'aeiou' else 'a'} {noun}"

@@ -1,0 +1,106 @@
+"""How ARNs are matched: in the Resource element, and by the Arn condition operators. The two differ.
+
+Source: IAM User Guide, "IAM JSON policy elements: Resource" ("Using wildcards in resource ARNs") and "ARN condition
+operators".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from outcrop.identity.policy.patterns import (
+    FilledToken,
+    Glob,
+    HoledGlob,
+    Matcher,
+    Wildcard,
+    compile_glob,
+    split_at_colons,
+)
+
+_COLONS = 5  # arn:partition:service:region:account:resource, where the resource may hold more
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceGlob:
+    """A resource ARN with a wildcard within one of its first five parts.
+
+    There "*" and "?" stay within their part, but a "*" that ends a part reaches beyond the colon behind it.
+
+    Attributes:
+        head: the first five parts, each with whether it ends in "*".
+        tail: the resource.
+    """
+
+    head: tuple[tuple[Glob | HoledGlob, bool], ...]
+    tail: Glob | HoledGlob
+
+    def matches(self, text: str) -> bool:
+        """Whether all of the text is matched, however far the reaching stars have to reach."""
+        starts = {0}
+        for part, reaches in self.head:
+            following: set[int] = set()
+            for start in starts:
+                end = text.find(":", start)
+                if end < 0 or not part.matches(text[start:end]):
+                    continue
+                following.add(end + 1)
+                while reaches and (end := text.find(":", end + 1)) >= 0:
+                    following.add(end + 1)
+            starts = following
+        return any(self.tail.matches(text[start:]) for start in starts)
+
+
+def resource_matcher(tokens: Sequence[FilledToken]) -> Matcher:
+    """Return what matches the resources that a Resource or NotResource element names.
+
+    Parts that are left out match everything, as IAM fills them in with "*".
+    """
+    parts = split_at_colons(tokens, _COLONS)
+    if len(parts) == 1:
+        return compile_glob(tokens)
+    while len(parts) <= _COLONS:
+        parts.append([Wildcard.ANY])
+    if any(_stays_within(part) for part in parts[:_COLONS]):
+        head = tuple((compile_glob(part), part[-1:] == [Wildcard.ANY]) for part in parts[:_COLONS])
+        return ResourceGlob(head, compile_glob(parts[_COLONS]))
+    joined: list[FilledToken] = []
+    for part in parts:
+        joined += [*part, ":"]
+    return compile_glob(joined[:-1])
+
+
+def _stays_within(part: Sequence[FilledToken]) -> bool:
+    return Wildcard.ONE in part or Wildcard.ANY in part[:-1]
+
+
+@dataclass(frozen=True, slots=True)
+class ArnParts:
+    """An ARN of an Arn condition: six parts, each matched on its own."""
+
+    parts: tuple[Glob | HoledGlob, ...]
+
+    def matches(self, text: str) -> bool:
+        """Whether the text is an ARN whose parts all match; only the last may hold colons."""
+        parts = text.split(":", _COLONS)
+        return len(parts) == len(self.parts) and all(
+            pattern.matches(part) for pattern, part in zip(self.parts, parts, strict=True)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Nothing:
+    """What a condition value that is no ARN matches."""
+
+    def matches(self, text: str) -> bool:  # noqa: ARG002  # the protocol's
+        """Match no text."""
+        return False
+
+
+def arn_matcher(tokens: Sequence[FilledToken]) -> Matcher:
+    """Return what the value of an Arn condition matches; a value without six parts matches nothing."""
+    parts = split_at_colons(tokens, _COLONS)
+    if len(parts) != _COLONS + 1:
+        return _Nothing()
+    return ArnParts(tuple(compile_glob(part) for part in parts))
