@@ -221,7 +221,7 @@ def _caller(principal: Principal) -> Caller:
     return Caller(
         principal.type,
         principal.arn,
-        principal.account_id,
+        "" if principal.type == "AWSService" else principal.account_id,
         issuer_arn=principal.role_arn or principal.federated_by,
     )
 

@@ -79,7 +79,8 @@ def test_a_copy_of_a_system_profile_leads_to_the_same_models(bedrock: Any) -> No
 
 def test_listing_gives_both_types_page_by_page_and_each_alone(bedrock: Any) -> None:
     own = {create(bedrock) for _ in range(3)}
-    whole, token = [], {}
+    whole: list[dict[str, Any]] = []
+    token: dict[str, str] = {}
     while True:
         page = bedrock.list_inference_profiles(maxResults=2, **token)
         whole += page["inferenceProfileSummaries"]
