@@ -18,6 +18,9 @@ from outcrop.crypto.key_source import FileKeySource
 from outcrop.gateway.gateway import Gateway
 from outcrop.gateway.operations import Operations, collect_operations
 from outcrop.gateway.server import Listening, run_server
+from outcrop.governance.audit.recorder import Recorder
+from outcrop.governance.audit.retention import Retention
+from outcrop.governance.audit.trail import AuditTrail
 from outcrop.identity.credentials import CredentialStore, RootKey, load_or_make_root_key
 from outcrop.identity.directory import Directory
 from outcrop.inference.pool import EnginePool
@@ -100,6 +103,7 @@ def _serve_locked(
     platform.objects.sweep()
 
     async def start(listening: Listening) -> None:
+        platform.audit.start()
         platform.loop = asyncio.get_running_loop()
         # Recovered jobs may call the gateway at once, so it listens first.
         await asyncio.to_thread(platform.durable.launch)
@@ -114,6 +118,7 @@ def _serve_locked(
         await asyncio.to_thread(platform.durable.shutdown)
         await platform.engines.close()
         gateway.close()
+        platform.audit.close()
         platform.objects.close()
         database.close()
 
@@ -131,6 +136,16 @@ def _compose(
     clock = SystemClock()
     service_keys = ServiceKeys(database, FileKeySource(home.key_file))
     directory = Directory(IdentityStore(database), service_keys, root_key.account_id)
+    audit = AuditTrail(
+        home.audit,
+        service_keys,
+        clock,
+        account_id=root_key.account_id,
+        region=settings.region,
+        retention=Retention(
+            settings.audit_retention_months, settings.audit_payload_retention_months
+        ),
+    )
     platform = Platform(
         settings=settings,
         clock=clock,
@@ -145,6 +160,7 @@ def _compose(
         base_models=BaseModelStore(home, settings.model_aliases, BUNDLED_MODEL),
         engines=EnginePool(settings, home),
         supervisor=Supervisor(settings),
+        audit=audit,
         token_key=root_key.derive("pagination tokens"),
     )
     gateway = Gateway(
@@ -155,6 +171,7 @@ def _compose(
         account_id=root_key.account_id,
         services=FURTHER_SERVICES,
         clock=clock,
+        audit=Recorder(audit, root_key.account_id),
     )
     platform.attach(gateway.invoke)
     return platform, gateway

@@ -36,6 +36,8 @@ class Settings:
         training_threads: CPU threads of one training worker; part of what makes a run reproducible.
         training_concurrency: customization jobs that train at once.
         engine_threads: CPU threads of one engine.
+        audit_retention_months: full months of the audit trail kept besides the present one; 0 keeps all.
+        audit_payload_retention_months: the same for what events show of requests and answers.
         log_format: `pretty`, `json` or `auto` (pretty on a terminal).
         log_level: debug, info, warning or error.
     """
@@ -55,6 +57,8 @@ class Settings:
     training_threads: int = 2
     training_concurrency: int = 1
     engine_threads: int = 2
+    audit_retention_months: int = 0
+    audit_payload_retention_months: int = 0
     log_format: str = "auto"
     log_level: str = "info"
 

@@ -32,6 +32,7 @@ class HttpRequest:
         headers: lower-case names; repeated headers are joined with ", ".
         body: the whole body, or b"" when `stream` is set.
         stream: set instead of `body` where the operation takes a streaming blob.
+        tls: protocol version and cipher suite, such as ("TLSv1.3", "TLS_AES_256_GCM_SHA384"), where they are known.
     """
 
     method: str
@@ -42,6 +43,7 @@ class HttpRequest:
     stream: ByteStream | None = None
     scheme: str = "http"
     client_ip: str = "127.0.0.1"
+    tls: tuple[str, str] | None = None
     _query: dict[str, list[str]] | None = field(default=None, init=False, repr=False, compare=False)
 
     @property

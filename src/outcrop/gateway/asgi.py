@@ -107,4 +107,5 @@ def _to_request(scope: Scope) -> HttpRequest:
         headers=headers,
         scheme=scope["scheme"],
         client_ip=client[0] if client else "",
+        tls=scope.get("tls"),
     )

@@ -28,6 +28,7 @@ class Call:
         parameters: the parsed request, wire names.
         result: what the operation returned, wire names.
         failure: the error code that was answered, for the record.
+        failure_message: the error's message, for the record.
     """
 
     request: HttpRequest
@@ -46,6 +47,7 @@ class Call:
     response_headers: list[tuple[str, str]] = field(default_factory=list)
     response: HttpResponse | None = None
     failure: str = ""
+    failure_message: str = field(default="", repr=False)
 
     def routed(self) -> Route:
         """Return the route; only for steps after `route`."""

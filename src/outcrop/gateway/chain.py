@@ -48,7 +48,7 @@ async def answer(call: Call, gateway: Parts) -> HttpResponse:
         raise
     except Exception as exception:  # noqa: BLE001  # the one broad handler: no failure goes unanswered
         error = as_service_error(exception, call)
-        call.failure = error.code
+        call.failure, call.failure_message = error.code, error.message
         call.response = wire.serialize_error(
             call.route or guess_protocol(call.request, signing_name_of(call)),
             error,
@@ -64,7 +64,8 @@ async def perform(call: Call, gateway: Parts) -> None:
     try:
         await _run(IN_PROCESS_STEPS, call, gateway)
     except Exception as exception:
-        call.failure = type(exception).__name__
+        call.failure = getattr(exception, "code", type(exception).__name__)
+        call.failure_message = str(exception)
         raise
     finally:
         record(call, gateway)

@@ -1,5 +1,7 @@
 """What an exception becomes for the client."""
 
+import traceback
+
 import structlog
 
 from outcrop.aws.errors import InternalServerException, ServiceError, ValidationException
@@ -12,6 +14,8 @@ from outcrop.core.errors import (
     OutcropError,
 )
 from outcrop.gateway.call import Call
+from outcrop.governance.audit.masking import scrub
+from outcrop.governance.audit.recorder import hidden_in
 
 log = structlog.get_logger("outcrop.gateway")
 
@@ -48,7 +52,11 @@ def as_service_error(exception: Exception, call: Call) -> ServiceError:
         request_id=call.request_id,
         service=call.route.service if call.route else "",
         operation=call.route.operation if call.route else "",
-        exc_info=exception,
+        # As text, so that nothing of the request's secrets and content stands in it.
+        exception=scrub(
+            "".join(traceback.format_exception(exception)),
+            hidden_in(call.route, call.parameters, call.request),
+        ),
     )
     return _internal(call, f"An internal error occurred. Request id: {call.request_id}")
 

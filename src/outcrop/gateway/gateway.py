@@ -12,6 +12,7 @@ from outcrop.gateway.asgi import AsgiApp
 from outcrop.gateway.invoke import InProcessInvoke
 from outcrop.gateway.operations import Operations
 from outcrop.gateway.parts import Parts
+from outcrop.governance.audit.recorder import Recorder
 from outcrop.identity.credentials import CredentialStore
 
 _DATABASE_SERVER_WRITERS = 16
@@ -28,6 +29,7 @@ class Gateway:
         account_id: the one account.
         services: further services to route, whose operations answer that they are not built.
         clock: tells the time of every request.
+        audit: records every call; a server always has one.
 
     Attributes:
         asgi_app: for the web server.
@@ -44,6 +46,7 @@ class Gateway:
         account_id: str | None = None,
         services: Sequence[str] = (),
         clock: Clock | None = None,
+        audit: Recorder | None = None,
     ) -> None:
         embedded = settings.database_url == "" or settings.database_url.startswith("sqlite")
         self._writer = ThreadPoolExecutor(
@@ -64,6 +67,7 @@ class Gateway:
             region=settings.region,
             reads_inline=embedded,
             logs_requests=settings.log_level == "debug",
+            audit=audit,
         )
         self.invoke.attach(parts)
         self.asgi_app = AsgiApp(parts)

@@ -10,6 +10,7 @@ from outcrop.aws.routing import Router
 from outcrop.aws.signatures.sigv4 import SigningKeys
 from outcrop.core.clock import Clock
 from outcrop.gateway.operations import Operation
+from outcrop.governance.audit.recorder import Recorder
 from outcrop.identity.credentials import CredentialStore
 
 
@@ -24,6 +25,7 @@ class Parts:
         reads_inline: whether reads run on the event loop, which only an embedded database allows.
         region: the server's own, for credentials that name none.
         logs_requests: whether every request is logged.
+        audit: records every call; None only where a part of the gateway is tried out alone.
     """
 
     router: Router
@@ -38,3 +40,4 @@ class Parts:
     region: str
     reads_inline: bool
     logs_requests: bool
+    audit: Recorder | None = None

@@ -29,6 +29,24 @@ from outcrop.gateway.asgi import AsgiApp
 
 log = structlog.get_logger("outcrop.gateway")
 
+
+class _Protocol(HttpToolsProtocol):
+    """uvicorn's, telling requests what their connection is encrypted with."""
+
+    _tls: tuple[str, str] | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        found = transport.get_extra_info("ssl_object")
+        if found is not None:
+            self._tls = (found.version() or "", (found.cipher() or ("",))[0])
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        if self._tls is not None:
+            self.scope["tls"] = self._tls  # type: ignore[typeddict-unknown-key]
+
+
 _BACKLOG = 2048
 # AWS SDKs keep idle connections; a server that closes them first makes their next call fail.
 _KEEP_ALIVE_SECONDS = 75
@@ -175,7 +193,7 @@ async def _start(
     config = uvicorn.Config(
         app,
         interface="asgi3",
-        http=HttpToolsProtocol,
+        http=_Protocol,
         ws="none",
         lifespan="off",
         log_config=None,

@@ -9,6 +9,7 @@ from outcrop.aws.http import FileRange
 from outcrop.aws.operation import Invoke, Principal, RequestContext
 from outcrop.config import Settings
 from outcrop.core.clock import Clock
+from outcrop.governance.audit.trail import AuditTrail
 from outcrop.identity.directory import Directory
 from outcrop.inference.pool import EnginePool
 from outcrop.storage.base_models import BaseModelStore
@@ -45,6 +46,7 @@ class Platform:
     base_models: BaseModelStore
     engines: EnginePool
     supervisor: Supervisor
+    audit: AuditTrail
     token_key: bytes = field(repr=False)
     loop: asyncio.AbstractEventLoop | None = None
     _invoke: Invoke | None = field(default=None, repr=False)

@@ -85,6 +85,11 @@ class Home:
         return self.path / "engines"
 
     @property
+    def audit(self) -> Path:
+        """The audit trail: events, their payloads, signed checkpoints."""
+        return self.path / "audit"
+
+    @property
     def backups(self) -> Path:
         """Databases as they were before each migration."""
         return self.path / "backups"
