@@ -10,10 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from outcrop.identity.policy.patterns import (
+    Build,
     FilledToken,
     Glob,
     HoledGlob,
     Matcher,
+    Token,
     Wildcard,
     compile_glob,
     split_at_colons,
@@ -69,6 +71,13 @@ def resource_matcher(tokens: Sequence[FilledToken]) -> Matcher:
     for part in parts:
         joined += [*part, ":"]
     return compile_glob(joined[:-1])
+
+
+def resource_builder(tokens: tuple[Token, ...]) -> Build:
+    """Return what makes a matcher of a resource with variables: the plain one, where its wildcards allow."""
+    beginning = tokens[0]
+    is_plain = isinstance(beginning, str) and beginning.count(":") >= _COLONS
+    return compile_glob if is_plain else resource_matcher
 
 
 def _stays_within(part: Sequence[FilledToken]) -> bool:

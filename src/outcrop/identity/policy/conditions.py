@@ -20,6 +20,7 @@ from outcrop.identity.policy.patterns import (
     Token,
     Variable,
     compile_glob,
+    is_unfilled,
     tokenize,
     variables_of,
 )
@@ -80,7 +81,7 @@ class Comparison:
         if given is None:
             return self.when_missing
         test, is_negated = self.test, self.is_negated
-        if is_negated and self.variables and any(_is_unfilled(v, context) for v in self.variables):
+        if is_negated and self.variables and any(is_unfilled(v, context) for v in self.variables):
             return False
         if not self.quantifier:
             return any(test(value, context) for value in given) is not is_negated
@@ -94,10 +95,6 @@ class Comparison:
 Condition = Existence | Comparison
 
 
-def _is_unfilled(variable: Variable, context: Context) -> bool:
-    return variable.default is None and context.value(variable.key) is None
-
-
 def _string(
     wanted: Sequence[str], has_variables: bool, *, wildcards: bool, folded: bool
 ) -> tuple[Test, list[Variable]]:
@@ -105,7 +102,7 @@ def _string(
     found = [variable for tokens in patterns for variable in variables_of(tokens)]
     if folded:
         return _folded_test(patterns, found)
-    return PatternSet.of(patterns).matches, found
+    return PatternSet.of(patterns, compile_glob).matches, found
 
 
 def _folded_test(
@@ -116,7 +113,7 @@ def _folded_test(
         for tokens in patterns
     ]
     if not found:
-        plain = PatternSet.of(lowered).matches
+        plain = PatternSet.of(lowered, compile_glob).matches
         return lambda value, context: plain(value.lower(), context), found
     # What variables bring is lowered, too: only the values are needed in full, so fill in and compare.
     filled = PatternSet.of(lowered, lambda tokens: compile_glob([str(t).lower() for t in tokens]))

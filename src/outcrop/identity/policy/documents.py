@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 from outcrop.core.errors import PolicyError
-from outcrop.identity.policy.arn_patterns import resource_matcher
+from outcrop.identity.policy.arn_patterns import resource_builder, resource_matcher
 from outcrop.identity.policy.conditions import Condition, OperatorName, compile_condition
 from outcrop.identity.policy.grammar import (
     VERSIONS,
@@ -19,7 +19,7 @@ from outcrop.identity.policy.grammar import (
     texts,
 )
 from outcrop.identity.policy.identity_grammar import check_identity_document
-from outcrop.identity.policy.patterns import PatternSet, tokenize
+from outcrop.identity.policy.patterns import PatternSet, compile_glob, tokenize
 from outcrop.identity.policy.principals import PrincipalSet
 from outcrop.identity.policy.resource_grammar import check_resource_document, principals_of
 from outcrop.identity.policy.statements import Statement
@@ -100,6 +100,7 @@ def _compile(
                 for text in texts(statement.get("Resource", statement.get("NotResource")))
             ],
             resource_matcher,
+            resource_builder,
         )
     principals = None
     if kind.names_principals:
@@ -110,7 +111,8 @@ def _compile(
         sid=statement.get("Sid", ""),
         index=index,
         actions=PatternSet.of(
-            [tokenize(text.lower(), wildcards=True, variables=False) for text in actions]
+            [tokenize(text.lower(), wildcards=True, variables=False) for text in actions],
+            compile_glob,
         ),
         excludes_actions="NotAction" in statement,
         resources=resources,

@@ -255,6 +255,37 @@ def split_at_colons(tokens: Iterable[FilledToken], count: int) -> list[list[Fill
     return [[token for token in part if token != ""] for part in parts]
 
 
+Build = Callable[[Sequence[FilledToken]], Matcher]
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A pattern with variables.
+
+    Attributes:
+        beginning: literal text before the first variable or wildcard: what does not begin so need not be filled in for.
+        build: what makes a matcher of it once it is filled in.
+    """
+
+    beginning: str
+    tokens: tuple[Token, ...]
+    variables: tuple[Variable, ...]
+    build: Build
+
+    @classmethod
+    def of(cls, tokens: tuple[Token, ...], build: Build) -> Template:
+        """Return the template that tokens make."""
+        beginning = tokens[0] if isinstance(tokens[0], str) else ""
+        return cls(beginning, tokens, tuple(variables_of(tokens)), build)
+
+    def matches(self, text: str, context: Context) -> bool:
+        """Whether all of the text is matched; never where a variable cannot be filled in."""
+        if not text.startswith(self.beginning):
+            return False
+        filled = fill(self.tokens, context)
+        return filled is not None and self.build(filled).matches(text)
+
+
 @dataclass(frozen=True, slots=True)
 class PatternSet:
     """Several patterns of one element, of which one must match.
@@ -264,62 +295,65 @@ class PatternSet:
         prefixes: texts that end in their only "*".
         others: everything else without variables.
         templates: what holds variables.
-        build: what makes a matcher of a template once it is filled in.
     """
 
     exact: frozenset[str]
     prefixes: tuple[str, ...]
     others: tuple[Matcher, ...]
-    templates: tuple[tuple[Token, ...], ...]
-    build: Callable[[Sequence[FilledToken]], Matcher]
+    templates: tuple[Template, ...]
 
     @classmethod
     def of(
         cls,
         patterns: Iterable[tuple[Token, ...]],
-        build: Callable[[Sequence[FilledToken]], Matcher] = compile_glob,
+        build: Build,
+        builder_of: Callable[[tuple[Token, ...]], Build] | None = None,
     ) -> PatternSet:
-        """Sort patterns by how fast they can be matched."""
+        """Sort patterns by how fast they can be matched.
+
+        Args:
+            build: what makes a matcher of a pattern without variables.
+            builder_of: what chooses the one for a template; `build` without it.
+        """
         exact: set[str] = set()
         prefixes: list[str] = []
         others: list[Matcher] = []
-        templates: list[tuple[Token, ...]] = []
+        templates: list[Template] = []
         for tokens in patterns:
-            filled = fill(tokens, Context({})) if not variables_of(tokens) else None
-            if filled is None:
-                templates.append(tokens)
+            if variables_of(tokens):
+                chosen = builder_of(tokens) if builder_of is not None else build
+                templates.append(Template.of(tokens, chosen))
                 continue
-            matcher = build(filled)
+            matcher = build([token for token in tokens if not isinstance(token, Variable)])
             if isinstance(matcher, Glob) and matcher.last is None:
                 exact.add(matcher.first)
             elif isinstance(matcher, Glob) and matcher.last == "" and not matcher.middle:
                 prefixes.append(matcher.first)
             else:
                 others.append(matcher)
-        return cls(frozenset(exact), tuple(prefixes), tuple(others), tuple(templates), build)
+        return cls(frozenset(exact), tuple(prefixes), tuple(others), tuple(templates))
 
     def matches(self, text: str, context: Context) -> bool:
-        """Whether one of the patterns matches; a template that cannot be filled in does not."""
+        """Whether one of the patterns matches."""
         if text in self.exact or text.startswith(self.prefixes):
             return True
         for matcher in self.others:
             if matcher.matches(text):
                 return True
-        for template in self.templates:
-            filled = fill(template, context)
-            if filled is not None and self.build(filled).matches(text):
+        for template in self.templates:  # noqa: SIM110  # the hot path: no generator
+            if template.matches(text, context):
                 return True
         return False
 
     def variables(self) -> list[Variable]:
         """Return the variables of all templates."""
-        return [variable for template in self.templates for variable in variables_of(template)]
+        return [variable for template in self.templates for variable in template.variables]
 
     def unfilled(self, context: Context) -> list[Variable]:
         """Return the variables for which a request has neither a value nor a default."""
-        return [
-            variable
-            for template in self.templates
-            for variable in variables_of(template)
-            if variable.default is None and context.value(variable.key) is None
-        ]
+        return [variable for variable in self.variables() if is_unfilled(variable, context)]
+
+
+def is_unfilled(variable: Variable, context: Context) -> bool:
+    """Whether a request has neither a value nor a default for a variable."""
+    return variable.default is None and context.value(variable.key) is None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from outcrop.identity.policy.conditions import Condition
-from outcrop.identity.policy.patterns import Context, PatternSet, Variable
+from outcrop.identity.policy.patterns import Context, PatternSet, Variable, is_unfilled
 from outcrop.identity.policy.principals import Caller, PrincipalSet, Reach
 
 
@@ -89,7 +89,7 @@ class Statement:
                 variable.written
                 for condition in self.conditions
                 for variable in condition.variables
-                if variable.default is None and context.value(variable.key) is None
+                if is_unfilled(variable, context)
             ]
         )
 
