@@ -173,7 +173,12 @@ _RECORDS: Mapping[str, Quota] = {
     "cohere.command-light": _records("Cohere Command Light", 11_000),
     "meta.llama3": _records("Meta Llama 3", 10_000),
 }
-_OWN_RECORDS = _records("model of one's own", 100_000)
+_OWN_RECORDS = _quota(
+    BEDROCK,
+    "(Model customization) Sum of training and validation records for a Fine-tuning job of other models",
+    100_000,
+    "The maximum number of records in the training and validation files of a job on a model of one's own.",
+)
 
 
 def records_quota(family: str) -> Quota:
