@@ -13,6 +13,7 @@ import outcrop.services
 from outcrop.aws import service_models
 from outcrop.config import Settings
 from outcrop.core.clock import SystemClock
+from outcrop.core.times import now_us
 from outcrop.crypto.certificates import ensure_certificate
 from outcrop.crypto.key_source import FileKeySource
 from outcrop.gateway.gateway import Gateway
@@ -21,6 +22,7 @@ from outcrop.gateway.server import Listening, run_server
 from outcrop.governance.audit.recorder import Recorder
 from outcrop.governance.audit.retention import Retention
 from outcrop.governance.audit.trail import AuditTrail
+from outcrop.governance.quotas import Quotas
 from outcrop.identity.credentials import CredentialStore, RootKey, load_or_make_root_key
 from outcrop.identity.directory import Directory
 from outcrop.inference.pool import EnginePool
@@ -35,13 +37,14 @@ from outcrop.storage.durable import Durable
 from outcrop.storage.home import Home
 from outcrop.storage.identities import IdentityStore
 from outcrop.storage.objects.store import ObjectStore
+from outcrop.storage.secrets import rows as secret_rows
 from outcrop.storage.service_keys import ServiceKeys
 from outcrop.training.supervisor import Supervisor
 
 log = structlog.get_logger("outcrop.app")
 
 BUNDLED_MODEL = Path(__file__).parent / "bundled" / "nano_v1"
-BUILT_SERVICES = ("bedrock", "bedrock-runtime", "s3")
+BUILT_SERVICES = ("bedrock", "bedrock-runtime", "s3", "secretsmanager", "service-quotas")
 # Routed although nothing of them is built yet: their callers get a typed answer in their own protocol.
 FURTHER_SERVICES = (
     "iam",
@@ -49,7 +52,6 @@ FURTHER_SERVICES = (
     "kms",
     "lambda",
     "stepfunctions",
-    "secretsmanager",
     "ses",
     "sesv2",
     "sns",
@@ -57,7 +59,6 @@ FURTHER_SERVICES = (
     "logs",
     "cloudwatch",
     "cloudtrail",
-    "service-quotas",
 )
 
 
@@ -101,6 +102,7 @@ def _serve_locked(
     platform, gateway = _compose(settings, home, database, root_key)
     workflows.register(platform)
     platform.objects.sweep()
+    secret_rows.sweep(database, now_us(clock))
 
     async def start(listening: Listening) -> None:
         platform.audit.start()
@@ -161,6 +163,7 @@ def _compose(
         engines=EnginePool(settings, home),
         supervisor=Supervisor(settings),
         audit=audit,
+        quotas=Quotas(database),
         token_key=root_key.derive("pagination tokens"),
     )
     gateway = Gateway(

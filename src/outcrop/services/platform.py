@@ -10,6 +10,7 @@ from outcrop.aws.operation import Invoke, Principal, RequestContext
 from outcrop.config import Settings
 from outcrop.core.clock import Clock
 from outcrop.governance.audit.trail import AuditTrail
+from outcrop.governance.quotas import Quotas
 from outcrop.identity.directory import Directory
 from outcrop.inference.pool import EnginePool
 from outcrop.storage.base_models import BaseModelStore
@@ -47,6 +48,7 @@ class Platform:
     engines: EnginePool
     supervisor: Supervisor
     audit: AuditTrail
+    quotas: Quotas
     token_key: bytes = field(repr=False)
     loop: asyncio.AbstractEventLoop | None = None
     _invoke: Invoke | None = field(default=None, repr=False)
