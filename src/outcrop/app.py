@@ -15,7 +15,6 @@ from outcrop.config import Settings
 from outcrop.core.clock import SystemClock
 from outcrop.core.times import now_us
 from outcrop.crypto.certificates import ensure_certificate
-from outcrop.crypto.key_source import FileKeySource
 from outcrop.gateway.gateway import Gateway
 from outcrop.gateway.operations import Operations, collect_operations
 from outcrop.gateway.server import Listening, run_server
@@ -28,6 +27,7 @@ from outcrop.identity.directory import Directory
 from outcrop.inference.pool import EnginePool
 from outcrop.log import configure_logging
 from outcrop.services.bedrock import workflows
+from outcrop.services.kms import destruction
 from outcrop.services.platform import Platform
 from outcrop.storage.base_models import BaseModelStore
 from outcrop.storage.bucket_configuration import BucketConfigurations
@@ -36,6 +36,8 @@ from outcrop.storage.database.migrations import bring_up_to_date
 from outcrop.storage.durable import Durable
 from outcrop.storage.home import Home
 from outcrop.storage.identities import IdentityStore
+from outcrop.storage.kms_keys.materials import Materials
+from outcrop.storage.kms_keys.root_of_trust import open_root_of_trust
 from outcrop.storage.objects.store import ObjectStore
 from outcrop.storage.secrets import rows as secret_rows
 from outcrop.storage.service_keys import ServiceKeys
@@ -44,14 +46,14 @@ from outcrop.training.supervisor import Supervisor
 log = structlog.get_logger("outcrop.app")
 
 BUNDLED_MODEL = Path(__file__).parent / "bundled" / "nano_v1"
-BUILT_SERVICES = ("bedrock", "bedrock-runtime", "s3", "secretsmanager", "service-quotas")
+BUILT_SERVICES = ("bedrock", "bedrock-runtime", "kms", "s3", "secretsmanager", "service-quotas")
 # Routed although nothing of them is built yet: their callers get a typed answer in their own protocol.
 FURTHER_SERVICES = (
     "iam",
     "sts",
-    "kms",
     "lambda",
     "stepfunctions",
+    "secretsmanager",
     "ses",
     "sesv2",
     "sns",
@@ -59,6 +61,7 @@ FURTHER_SERVICES = (
     "logs",
     "cloudwatch",
     "cloudtrail",
+    "service-quotas",
 )
 
 
@@ -103,6 +106,7 @@ def _serve_locked(
     workflows.register(platform)
     platform.objects.sweep()
     secret_rows.sweep(database, now_us(clock))
+    destruction.sweep(database, platform.kms_materials, clock)
 
     async def start(listening: Listening) -> None:
         platform.audit.start()
@@ -136,7 +140,8 @@ def _compose(
     settings: Settings, home: Home, database: Database, root_key: RootKey
 ) -> tuple[Platform, Gateway]:
     clock = SystemClock()
-    service_keys = ServiceKeys(database, FileKeySource(home.key_file))
+    source = open_root_of_trust(settings, home, database)
+    service_keys = ServiceKeys(database, source)
     directory = Directory(IdentityStore(database), service_keys, root_key.account_id)
     audit = AuditTrail(
         home.audit,
@@ -155,6 +160,7 @@ def _compose(
         account_id=root_key.account_id,
         database=database,
         service_keys=service_keys,
+        kms_materials=Materials(database, source),
         directory=directory,
         objects=ObjectStore(home.objects, database, clock),
         bucket_configurations=BucketConfigurations(database),

@@ -38,6 +38,11 @@ class Settings:
         engine_threads: CPU threads of one engine.
         audit_retention_months: full months of the audit trail kept besides the present one; 0 keeps all.
         audit_payload_retention_months: the same for what events show of requests and answers.
+        root_of_trust: what every key of the home is wrapped under: `file` (or empty) for a key file in the home, or
+            `vault:https://HOST:8200/v1/transit/keys/NAME` for a key in HashiCorp Vault.
+        vault_token: Vault's token; never shown by repr, and without a flag, which others could see.
+        vault_token_file: file that holds Vault's token; read for every use, so that an agent may renew it.
+        vault_ca: file of CA certificates for Vault; empty for the system's.
         log_format: `pretty`, `json` or `auto` (pretty on a terminal).
         log_level: debug, info, warning or error.
     """
@@ -49,7 +54,7 @@ class Settings:
     allow_plain_http: bool = False
     region: str = "us-east-1"
     account_id: str = "000000000000"
-    database_url: str = ""
+    database_url: str = field(default="", repr=False)  # it may hold a password
     model_aliases: Mapping[str, str] = field(default_factory=dict)
     model_wait_seconds: float = 30.0
     model_idle_seconds: float = 900.0
@@ -59,6 +64,10 @@ class Settings:
     engine_threads: int = 2
     audit_retention_months: int = 0
     audit_payload_retention_months: int = 0
+    root_of_trust: str = ""
+    vault_token: str = field(default="", repr=False)
+    vault_token_file: str = ""
+    vault_ca: str = ""
     log_format: str = "auto"
     log_level: str = "info"
 

@@ -71,6 +71,19 @@ def up(  # noqa: PLR0913, PLR0917  # every setting is a flag
     engine_threads: Annotated[
         int | None, _setting("engine_threads", "CPU threads of one inference engine; 2.")
     ] = None,
+    root_of_trust: Annotated[
+        str | None,
+        _setting(
+            "root_of_trust", "What keys are wrapped under: file, or vault:URL-OF-TRANSIT-KEY."
+        ),
+    ] = None,
+    vault_token_file: Annotated[
+        str | None,
+        _setting("vault_token_file", "File with Vault's token; or set OUTCROP_VAULT_TOKEN."),
+    ] = None,
+    vault_ca: Annotated[
+        str | None, _setting("vault_ca", "CA certificates for Vault; the system's.")
+    ] = None,
     log_format: Annotated[
         str | None, _setting("log_format", "pretty, json, or auto: pretty on a terminal.")
     ] = None,
@@ -99,6 +112,9 @@ def up(  # noqa: PLR0913, PLR0917  # every setting is a flag
         "training_threads": training_threads,
         "training_concurrency": training_concurrency,
         "engine_threads": engine_threads,
+        "root_of_trust": root_of_trust,
+        "vault_token_file": vault_token_file,
+        "vault_ca": vault_ca,
         "log_format": log_format,
         "log_level": log_level,
     }

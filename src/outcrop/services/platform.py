@@ -18,6 +18,7 @@ from outcrop.storage.bucket_configuration import BucketConfigurations
 from outcrop.storage.database.engine import Database
 from outcrop.storage.durable import Durable
 from outcrop.storage.home import Home
+from outcrop.storage.kms_keys.materials import Materials
 from outcrop.storage.objects import ObjectStore
 from outcrop.storage.service_keys import ServiceKeys
 from outcrop.training.supervisor import Supervisor
@@ -40,6 +41,7 @@ class Platform:
     account_id: str
     database: Database
     service_keys: ServiceKeys
+    kms_materials: Materials
     directory: Directory
     objects: ObjectStore
     bucket_configurations: BucketConfigurations

@@ -86,7 +86,7 @@ class ServiceKeys:
         return key
 
     def _load_or_make(self, service: str) -> bytes:
-        context = f"service key {service}".encode()
+        context = wrap_context(service)
         wrapped = self._load(service)
         if wrapped is None:
             try:
@@ -104,3 +104,8 @@ class ServiceKeys:
         with self._database.read() as connection:
             found: bytes | None = connection.execute(query).scalar()
         return found
+
+
+def wrap_context(service: str) -> bytes:
+    """Return what a wrapped service key is bound to: it opens in no other service's place."""
+    return f"service key {service}".encode()
