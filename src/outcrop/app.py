@@ -29,6 +29,8 @@ from outcrop.log import configure_logging
 from outcrop.services.bedrock import workflows
 from outcrop.services.kms import destruction
 from outcrop.services.platform import Platform
+from outcrop.services.s3.cors import CrossOrigin
+from outcrop.services.s3.lifecycle_sweep import LifecycleThread
 from outcrop.storage.base_models import BaseModelStore
 from outcrop.storage.bucket_configuration import BucketConfigurations
 from outcrop.storage.database.engine import Database
@@ -108,11 +110,14 @@ def _serve_locked(
     secret_rows.sweep(database, now_us(clock))
     destruction.sweep(database, platform.kms_materials, clock)
 
+    lifecycle = LifecycleThread(platform)
+
     async def start(listening: Listening) -> None:
         platform.audit.start()
         platform.loop = asyncio.get_running_loop()
         # Recovered jobs may call the gateway at once, so it listens first.
         await asyncio.to_thread(platform.durable.launch)
+        lifecycle.start()
         if on_started is not None:
             on_started(listening)
         # Beside the first answers rather than before them; a first request would load its own.
@@ -121,6 +126,7 @@ def _serve_locked(
     async def stop() -> None:
         # Workflows unwind while their in-process calls can still be answered.
         platform.supervisor.close()
+        await asyncio.to_thread(lifecycle.stop)
         await asyncio.to_thread(platform.durable.shutdown)
         await platform.engines.close()
         gateway.close()
@@ -162,7 +168,7 @@ def _compose(
         service_keys=service_keys,
         kms_materials=Materials(database, source),
         directory=directory,
-        objects=ObjectStore(home.objects, database, clock),
+        objects=ObjectStore(home.objects, database, clock, service_keys),
         bucket_configurations=BucketConfigurations(database),
         durable=Durable(database, workflows.queues(settings)),
         base_models=BaseModelStore(home, settings.model_aliases, BUNDLED_MODEL),
@@ -181,6 +187,7 @@ def _compose(
         services=FURTHER_SERVICES,
         clock=clock,
         audit=Recorder(audit, root_key.account_id),
+        cross_origin=CrossOrigin(platform.bucket_configurations),
     )
     platform.attach(gateway.invoke)
     return platform, gateway

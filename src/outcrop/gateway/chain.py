@@ -7,6 +7,11 @@ from outcrop.aws.http import HttpResponse
 from outcrop.aws.routing import guess_protocol
 from outcrop.gateway.call import Call
 from outcrop.gateway.connection import ClientDisconnected
+from outcrop.gateway.cross_origin import (
+    add_cross_origin_headers,
+    answer_preflight,
+    is_preflight,
+)
 from outcrop.gateway.failures import as_service_error
 from outcrop.gateway.parts import Parts
 from outcrop.gateway.record import record
@@ -25,13 +30,13 @@ STEPS: tuple[Step, ...] = (
     route,  # which operation, from the raw path and the credential scope
     authenticate,  # who calls; reads the body the signature covers
     find_operation,  # the function that implements it
-    authorize,  # may they
     parse,  # wire names and types, checked against the service model
+    authorize,  # may they
     dispatch,  # the function itself
     serialize,  # the result in the service's protocol
 )
 # Calls of this process come routed, authenticated and parsed.
-IN_PROCESS_STEPS: tuple[Step, ...] = (find_operation, authorize, parse, dispatch)
+IN_PROCESS_STEPS: tuple[Step, ...] = (find_operation, parse, authorize, dispatch)
 
 
 async def answer(call: Call, gateway: Parts) -> HttpResponse:
@@ -40,6 +45,8 @@ async def answer(call: Call, gateway: Parts) -> HttpResponse:
     Raises:
         ClientDisconnected: nobody is left to answer.
     """
+    if is_preflight(call, gateway):
+        return answer_preflight(call, gateway)
     try:
         await _run(STEPS, call, gateway)
         assert call.response is not None
@@ -54,8 +61,10 @@ async def answer(call: Call, gateway: Parts) -> HttpResponse:
             error,
             call.request_id,
         )
+        call.response.headers.extend(call.response_headers)
     finally:
         record(call, gateway)
+    add_cross_origin_headers(call, gateway)
     return call.response
 
 

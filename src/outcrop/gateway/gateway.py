@@ -11,8 +11,9 @@ from outcrop.core.clock import Clock, SystemClock
 from outcrop.gateway.asgi import AsgiApp
 from outcrop.gateway.invoke import InProcessInvoke
 from outcrop.gateway.operations import Operations
-from outcrop.gateway.parts import Parts
+from outcrop.gateway.parts import CrossOrigin, Parts
 from outcrop.governance.audit.recorder import Recorder
+from outcrop.identity.authorization import Authorizer
 from outcrop.identity.credentials import CredentialStore
 
 _DATABASE_SERVER_WRITERS = 16
@@ -29,7 +30,9 @@ class Gateway:
         account_id: the one account.
         services: further services to route, whose operations answer that they are not built.
         clock: tells the time of every request.
+        authorizer: decides calls; without one the account's root may do everything and nobody else anything.
         audit: records every call; a server always has one.
+        cross_origin: answers web browsers.
 
     Attributes:
         asgi_app: for the web server.
@@ -46,7 +49,9 @@ class Gateway:
         account_id: str | None = None,
         services: Sequence[str] = (),
         clock: Clock | None = None,
+        authorizer: Authorizer | None = None,
         audit: Recorder | None = None,
+        cross_origin: CrossOrigin | None = None,
     ) -> None:
         embedded = settings.database_url == "" or settings.database_url.startswith("sqlite")
         self._writer = ThreadPoolExecutor(
@@ -59,6 +64,7 @@ class Gateway:
             operations=operations,
             credentials=credentials,
             signing_keys=SigningKeys(),
+            authorizer=authorizer or Authorizer(account_id or settings.account_id, rules={}),
             platform=platform,
             clock=clock or SystemClock(),
             writer=self._writer,
@@ -68,6 +74,7 @@ class Gateway:
             reads_inline=embedded,
             logs_requests=settings.log_level == "debug",
             audit=audit,
+            cross_origin=cross_origin,
         )
         self.invoke.attach(parts)
         self.asgi_app = AsgiApp(parts)

@@ -3,15 +3,27 @@
 from collections.abc import Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
+from outcrop.aws.http import HttpRequest, HttpResponse
 from outcrop.aws.operation import Invoke
 from outcrop.aws.routing import Router
 from outcrop.aws.signatures.sigv4 import SigningKeys
 from outcrop.core.clock import Clock
 from outcrop.gateway.operations import Operation
 from outcrop.governance.audit.recorder import Recorder
+from outcrop.identity.authorization import Authorizer
 from outcrop.identity.credentials import CredentialStore
+
+
+class CrossOrigin(Protocol):
+    """Knows which web pages may use which bucket."""
+
+    def preflight(self, request: HttpRequest, bucket: str, *, names_object: bool) -> HttpResponse:
+        """Answer a browser that asks; raises ServiceError where the answer is no."""
+
+    def headers(self, request: HttpRequest, bucket: str) -> list[tuple[str, str]]:
+        """Return what a page's browser looks for on an answer."""
 
 
 @dataclass(slots=True)
@@ -26,12 +38,14 @@ class Parts:
         region: the server's own, for credentials that name none.
         logs_requests: whether every request is logged.
         audit: records every call; None only where a part of the gateway is tried out alone.
+        cross_origin: answers browsers; None where nobody does.
     """
 
     router: Router
     operations: Mapping[tuple[str, str], Operation]
     credentials: CredentialStore
     signing_keys: SigningKeys
+    authorizer: Authorizer
     platform: Any
     clock: Clock
     writer: Executor
@@ -41,3 +55,4 @@ class Parts:
     reads_inline: bool
     logs_requests: bool
     audit: Recorder | None = None
+    cross_origin: CrossOrigin | None = None
