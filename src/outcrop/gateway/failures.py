@@ -4,7 +4,12 @@ import traceback
 
 import structlog
 
-from outcrop.aws.errors import InternalServerException, ServiceError, ValidationException
+from outcrop.aws.errors import (
+    AccessDeniedException,
+    InternalServerException,
+    ServiceError,
+    ValidationException,
+)
 from outcrop.core.errors import (
     ConfigurationError,
     DatasetError,
@@ -16,6 +21,7 @@ from outcrop.core.errors import (
 from outcrop.gateway.call import Call
 from outcrop.governance.audit.masking import scrub
 from outcrop.governance.audit.recorder import hidden_in
+from outcrop.identity.denials import code_of
 
 log = structlog.get_logger("outcrop.gateway")
 
@@ -42,6 +48,9 @@ def as_service_error(exception: Exception, call: Call) -> ServiceError:
         call: the call it ended.
     """
     if isinstance(exception, ServiceError):
+        if exception.code == AccessDeniedException.code and call.route is not None:
+            # What another service refused (a KMS key, say) comes under the name of the one that was called.
+            exception.code = code_of(call.route.service)
         return exception
     if isinstance(exception, _CALLERS_FAULT):
         return ValidationException(str(exception))

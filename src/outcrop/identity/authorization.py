@@ -101,6 +101,11 @@ class Authorizer:
         self._policies = policies
         self._resources = resources
 
+    @property
+    def has_rules(self) -> bool:
+        """Whether any operation has a rule."""
+        return bool(self._rules)
+
     def check(
         self,
         operation: str,

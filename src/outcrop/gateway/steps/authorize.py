@@ -1,27 +1,40 @@
-"""Step 4: may the caller do this.
+"""Step 5: may the caller do this, to the very things that the parsed request names."""
 
-Today the account's root may do everything, and so may role sessions that a job of this server acts under; nobody
-else exists.
-"""
+import asyncio
+from collections.abc import Awaitable
 
-from outcrop.aws.errors import AccessDeniedException
 from outcrop.gateway.call import Call
 from outcrop.gateway.parts import Parts
+from outcrop.identity.request_context import Circumstances
 
 
-def authorize(call: Call, gateway: Parts) -> None:
-    """Refuse callers that are neither this account's root nor an in-process role session.
+def authorize(call: Call, gateway: Parts) -> Awaitable[None] | None:
+    """Refuse a call that policies do not allow; a streamed body has not been read yet.
 
     Raises:
-        AccessDeniedException: anyone else.
+        ServiceError: the service's "access denied", naming action, resource and reason.
     """
-    principal = call.caller()
-    if principal.account_id == gateway.account_id:
-        if principal.type == "Account":
-            return
-        if principal.type == "AssumedRole" and call.connection is None:
-            return
-    route = call.routed()
-    raise AccessDeniedException(
-        f"User: {principal.arn} is not authorized to perform: {route.service}:{route.operation}"
+    if gateway.reads_inline:
+        _check(call, gateway)
+        return None
+    return asyncio.to_thread(_check, call, gateway)  # a look-up in a database server takes its time
+
+
+def _check(call: Call, gateway: Parts) -> None:
+    route, request = call.routed(), call.request
+    is_in_process = call.connection is None
+    if is_in_process and call.caller().type == "AssumedRole" and not gateway.authorizer.has_rules:
+        return
+    gateway.authorizer.check(
+        route.operation,
+        call.parameters,
+        call.caller(),
+        Circumstances(
+            route.service,
+            call.region,
+            call.received_at,
+            client_ip="" if is_in_process else request.client_ip,
+            is_secure=is_in_process or request.scheme == "https",
+            headers=request.headers,
+        ),
     )

@@ -1,4 +1,4 @@
-"""Step 5: the request as boto3 would pass it, checked against the service model's constraints."""
+"""Step 4: the request as boto3 would pass it, checked against the service model's constraints."""
 
 from outcrop.aws import wire
 from outcrop.gateway.call import Call
