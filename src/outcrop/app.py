@@ -48,11 +48,18 @@ from outcrop.training.supervisor import Supervisor
 log = structlog.get_logger("outcrop.app")
 
 BUNDLED_MODEL = Path(__file__).parent / "bundled" / "nano_v1"
-BUILT_SERVICES = ("bedrock", "bedrock-runtime", "kms", "s3", "secretsmanager", "service-quotas")
+BUILT_SERVICES = (
+    "bedrock",
+    "bedrock-runtime",
+    "iam",
+    "kms",
+    "s3",
+    "secretsmanager",
+    "service-quotas",
+    "sts",
+)
 # Routed although nothing of them is built yet: their callers get a typed answer in their own protocol.
 FURTHER_SERVICES = (
-    "iam",
-    "sts",
     "lambda",
     "stepfunctions",
     "secretsmanager",

@@ -17,9 +17,9 @@ from outcrop.aws.operation import Principal
 from outcrop.core.errors import HomeError
 from outcrop.crypto.private_files import read_private, write_private
 from outcrop.identity.directory import Credential, Directory
+from outcrop.identity.sessions import new_access_key_id
 
 BEDROCK = "bedrock.amazonaws.com"
-_KEY_ID_ALPHABET = string.ascii_uppercase + "234567"
 _SECRET_ALPHABET = string.ascii_letters + string.digits
 
 
@@ -75,7 +75,7 @@ def load_or_make_root_key(path: Path, account_id: str) -> RootKey:
         raise HomeError(f"The account id must be twelve digits, not '{account_id}'.")
     key = RootKey(
         account_id=account_id,
-        access_key_id="AKIA" + _random(_KEY_ID_ALPHABET, 16),
+        access_key_id=new_access_key_id("AKIA", account_id),
         secret_access_key=_random(_SECRET_ALPHABET, 40),
         bedrock_api_key=new_bedrock_api_key(new_bedrock_key_alias(account_id)),
     )

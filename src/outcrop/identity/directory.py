@@ -136,7 +136,7 @@ class Directory:
         self, identities: IdentityStore, service_keys: ServiceKeys, account_id: str
     ) -> None:
         self.identities = identities
-        self.tokens = SessionTokens(service_keys)
+        self.tokens = SessionTokens(service_keys, account_id)
         self.account_id = account_id
         self._service_keys = service_keys
         self._remembered = _Remembered(identities.generation)

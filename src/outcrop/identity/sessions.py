@@ -20,7 +20,6 @@ from outcrop.storage.service_keys import ServiceKeys
 
 SessionKind = Literal["role", "user", "root", "federated"]
 
-KEY_ID_ALPHABET = string.ascii_uppercase + "234567"
 _SECRET_ALPHABET = string.ascii_letters + string.digits + "+/"
 _SERVICE = "sts"
 # What policies and tags of a session may take after compression, so that its token fits into a header.
@@ -80,9 +79,32 @@ class TemporaryKey:
     session_token: str = field(repr=False)
 
 
-def new_key_id(prefix: str) -> str:
-    """Return a fresh id such as "ASIA…" or "AROA…": the prefix and 16 characters."""
-    return prefix + "".join(secrets.choice(KEY_ID_ALPHABET) for _ in range(16))
+def new_unique_id(prefix: str) -> str:
+    """Return a fresh id such as "AROA…": the prefix and 16 characters."""
+    return prefix + base64.b32encode(secrets.token_bytes(10)).decode()
+
+
+def new_access_key_id(prefix: str, account_id: str) -> str:
+    """Return a fresh access key id, which carries its account as AWS's do.
+
+    Args:
+        prefix: "AKIA" or "ASIA".
+        account_id: twelve digits; stands in bits 7 to 46 of the first six bytes, under a bit that is set.
+    """
+    start = (1 << 47) | (int(account_id) << 7) | secrets.randbits(7)
+    return prefix + base64.b32encode(start.to_bytes(6) + secrets.token_bytes(4)).decode()
+
+
+def account_of_key(access_key_id: str) -> str:
+    """Return the account that an access key id carries, whoever made the key; "" for what is none."""
+    prefix, code = access_key_id[:4], access_key_id[4:]
+    if prefix not in {"AKIA", "ASIA"} or len(code) != 16:
+        return ""
+    try:
+        start = int.from_bytes(base64.b32decode(code)[:6])
+    except binascii.Error:
+        return ""
+    return f"{(start & ((1 << 47) - 1)) >> 7:012d}"
 
 
 def new_secret_key() -> str:
@@ -95,14 +117,16 @@ class SessionTokens:
 
     Args:
         service_keys: seal them.
+        account_id: whose keys are made.
     """
 
-    def __init__(self, service_keys: ServiceKeys) -> None:
+    def __init__(self, service_keys: ServiceKeys, account_id: str) -> None:
         self._keys = service_keys
+        self._account_id = account_id
 
     def issue(self, session: Session) -> TemporaryKey:
         """Return fresh credentials for a session."""
-        key_id, secret = new_key_id("ASIA"), new_secret_key()
+        key_id, secret = new_access_key_id("ASIA", self._account_id), new_secret_key()
         content = zlib.compress(json.dumps({**asdict(session), "secret": secret}).encode())
         token = base64.b64encode(self._keys.seal(_SERVICE, content, _context(key_id)))
         return TemporaryKey(key_id, secret, token.decode())

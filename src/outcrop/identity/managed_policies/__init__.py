@@ -4,6 +4,8 @@ AWS's own documents name hundreds of services. These are written for this produc
 services it has; each file says so.
 """
 
+import base64
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,6 +13,7 @@ from functools import cache
 from pathlib import Path
 
 _FOLDER = Path(__file__).parent
+_WRITTEN = "2026-11-21T00:00:00+00:00"
 _ARN_PREFIX = "arn:aws:iam::aws:policy"
 
 
@@ -19,7 +22,7 @@ class ManagedPolicy:
     """A policy that is AWS's by name.
 
     Attributes:
-        id: "ANPA…", as AWS numbers it.
+        id: "ANPA…", the same in every home.
         path: "/" or such as "/service-role/".
         version: id of the default version, such as "v3".
         created: ISO 8601.
@@ -45,13 +48,15 @@ def managed_policies() -> Mapping[str, ManagedPolicy]:
 
 def _read(path: Path) -> ManagedPolicy:
     content = json.loads(path.read_text(encoding="utf-8"))
+    arn = f"{_ARN_PREFIX}{content['path']}{path.stem}"
+    digest = base64.b32encode(hashlib.sha256(arn.encode()).digest()).decode()
     return ManagedPolicy(
         name=path.stem,
-        id=content["id"],
+        id=f"ANPA{digest[:17]}",
         path=content["path"],
-        arn=f"{_ARN_PREFIX}{content['path']}{path.stem}",
+        arn=arn,
         description=content["description"],
-        version=content["version"],
-        created=content["created"],
+        version="v1",
+        created=_WRITTEN,
         document=json.dumps(content["document"], indent=2),
     )
