@@ -67,7 +67,9 @@ def test_a_score_is_the_log_probability_of_what_the_model_would_say(runtime: Run
     )
     garbled = said["completion"][::-1]
     unlikely, _ = invoke(runtime, runtime.base, prompt="Hello there", score_completion=garbled)
-    assert likely["tokens"] == said["usage"]["output_tokens"]
+    # The end of the turn is scored too, whether or not the answer came to it.
+    ended = said["stop_reason"] == "end_turn"
+    assert likely["tokens"] == said["usage"]["output_tokens"] + (not ended)
     per_token = [score["logprob"] / score["tokens"] for score in (likely, unlikely)]
     assert 0 > per_token[0] > per_token[1]
     assert math.isfinite(per_token[1])
