@@ -283,6 +283,7 @@ class AuditTrail:
         """Sign the link to a month's partition and return the state behind it."""
         partition = partition_of(moment)
         secret = state.next_link_secret
+        (self.layout.folder / partition).mkdir(mode=0o700, exist_ok=True)
         link = Link(
             number=state.link + 1,
             partition=partition,
