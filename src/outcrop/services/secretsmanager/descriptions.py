@@ -9,9 +9,13 @@ from outcrop.storage.secrets import SecretRow
 
 
 def describe(
-    secret: SecretRow, tags: Mapping[str, str], labels: Mapping[str, str]
+    secret: SecretRow, tags: Mapping[str, str], **labels: Mapping[str, str]
 ) -> dict[str, Any]:
-    """Return the members of DescribeSecret, which ListSecrets shares."""
+    """Return the members that DescribeSecret and ListSecrets share.
+
+    Args:
+        labels: the staging labels, under the name that the operation has for them.
+    """
     return {
         "ARN": secret.arn,
         "Name": secret.name,
@@ -22,6 +26,6 @@ def describe(
         "LastAccessedDate": optional(secret.accessed_us),
         "DeletedDate": optional(secret.deleted_us),
         "Tags": [{"Key": key, "Value": value} for key, value in tags.items()] or None,
-        "VersionIdsToStages": staging_labels.by_version(labels) or None,
         "CreatedDate": from_us(secret.created_us),
+        **{member: staging_labels.by_version(found) or None for member, found in labels.items()},
     }

@@ -44,14 +44,14 @@ async def list_secrets(request: Mapping[str, Any], context: Context) -> dict[str
 def _list(request: Mapping[str, Any], context: Context) -> dict[str, Any]:
     found, following = read_list(request, request.get("MaxResults", _DEFAULT_PAGE), context)
     with context.platform.database.read() as connection:
-        described = [
-            describe(entry.secret, entry.tags, rows.stages(connection, entry.secret.arn))
+        summaries = [
+            describe(
+                entry.secret,
+                entry.tags,
+                SecretVersionsToStages=rows.stages(connection, entry.secret.arn),
+            )
             for entry in found
         ]
-    summaries = [
-        {**members, "SecretVersionsToStages": members.pop("VersionIdsToStages")}
-        for members in described
-    ]
     return {"SecretList": summaries, "NextToken": following}
 
 

@@ -133,7 +133,7 @@ def describe_secret(request: Mapping[str, Any], context: Context) -> dict[str, A
         secret = lookup.require(connection, request["SecretId"], context)
         tags = tag_rows.of(connection, secret.arn)
         labels = rows.stages(connection, secret.arn)
-    return describe(secret, tags, labels)
+    return describe(secret, tags, VersionIdsToStages=labels)
 
 
 @operation("secretsmanager:UpdateSecret")
