@@ -16,18 +16,24 @@ import pytest
 import uvloop
 from botocore.config import Config
 
+import outcrop.services.kms
 import outcrop.services.s3
 from outcrop.config import Settings
 from outcrop.core.clock import SystemClock
 from outcrop.crypto.certificates import ensure_certificate
+from outcrop.crypto.key_source import FileKeySource
 from outcrop.gateway.gateway import Gateway
 from outcrop.gateway.operations import collect_operations
 from outcrop.gateway.server import serve
 from outcrop.identity.credentials import CredentialStore, load_or_make_root_key
+from outcrop.services.s3.cors import CrossOrigin
+from outcrop.storage.bucket_configuration import BucketConfigurations
 from outcrop.storage.database import migrations
 from outcrop.storage.database.engine import Database
 from outcrop.storage.home import Home
+from outcrop.storage.kms_keys.materials import Materials
 from outcrop.storage.objects import ObjectStore
+from outcrop.storage.service_keys import ServiceKeys
 
 START_SECONDS = 30
 
@@ -47,13 +53,28 @@ class S3Server:
         self.certificate = ensure_certificate(self.home.certificates, self.settings.host)
         self.database = Database.at(self.home.database)
         migrations.upgrade(self.database)
-        self.store = ObjectStore(self.home.objects, self.database, SystemClock())
+        source = FileKeySource(self.home.key_file)
+        self.service_keys = ServiceKeys(self.database, source)
+        self.store = ObjectStore(self.home.objects, self.database, SystemClock(), self.service_keys)
+        self.platform = platform = SimpleNamespace(
+            settings=self.settings,
+            clock=SystemClock(),
+            home=self.home,
+            account_id=self.root_key.account_id,
+            database=self.database,
+            service_keys=self.service_keys,
+            kms_materials=Materials(self.database, source),
+            objects=self.store,
+            bucket_configurations=BucketConfigurations(self.database),
+            token_key=b"secret" * 4,
+        )
         self.gateway = Gateway(
-            collect_operations([outcrop.services.s3]),
+            collect_operations([outcrop.services.s3, outcrop.services.kms]),
             CredentialStore(self.root_key),
-            SimpleNamespace(objects=self.store, token_key=b"secret" * 4),
+            platform,
             self.settings,
             account_id=self.root_key.account_id,
+            cross_origin=CrossOrigin(platform.bucket_configurations),
         )
         self.port = self.tls_port = 0
         self._loop: asyncio.AbstractEventLoop | None = None

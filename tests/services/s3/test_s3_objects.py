@@ -220,11 +220,11 @@ def test_limits_of_names_and_metadata(s3: Any, bucket: str, refused: Any) -> Non
 @pytest.mark.parametrize(
     ("request_members", "expected"),
     [
-        ({"ServerSideEncryption": "aws:kms"}, ("NotImplemented", 501)),
-        ({"Tagging": "a=b"}, ("NotImplemented", 501)),
+        ({"ServerSideEncryption": "aws:kms:dsse"}, ("NotImplemented", 501)),
+        ({"ObjectLockMode": "GOVERNANCE"}, ("InvalidRequest", 400)),
         ({"ACL": "public-read"}, ("AccessControlListNotSupported", 400)),
         ({"ExpectedBucketOwner": "999999999999"}, ("AccessDenied", 403)),
-        ({"StorageClass": "DEEP_ARCHIVE"}, ("InvalidArgument", 400)),
+        ({"StorageClass": "DEEP_ARCHIVE"}, ("InvalidStorageClass", 400)),
     ],
 )
 def test_what_is_not_built_is_refused_rather_than_ignored(

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from outcrop.core.clock import SystemClock
-from outcrop.core.errors import StorageFull
+from outcrop.core.errors import SealBroken, StorageFull
 from outcrop.storage.objects import ObjectStore
 from outcrop.storage.objects.errors import (
     BucketExists,
@@ -23,13 +23,14 @@ from outcrop.storage.objects.errors import (
     ObjectMissing,
 )
 from outcrop.storage.objects.records import Attributes, Condition, StoredChecksum
+from outcrop.storage.objects.seals import UNSEALED
 
 Probe = Any  # conftest's StoreProbe: tests are no package to import it from
 
 
 async def test_an_object_comes_back_as_it_was_put(probe: Probe) -> None:
     content = os.urandom(3_000_000)
-    with probe.store.incoming(["CRC32", "SHA256"]) as incoming:
+    with probe.incoming("CRC32", "SHA256", key="a/b") as incoming:
         await incoming.read_from(content)
         checksum = StoredChecksum("CRC32", incoming.checksum("CRC32"), "FULL_OBJECT")
         stored = await probe.store.put(
@@ -58,7 +59,7 @@ async def test_a_stream_of_any_pieces_is_one_object(probe: Probe) -> None:
             yield content[start : start + size]
             start, size = start + size, min(size * 3, 700_000)
 
-    with probe.store.incoming() as incoming:
+    with probe.incoming() as incoming:
         await incoming.read_from(stream())
         await probe.store.put("bucket", "key", incoming)
     assert await probe.read("key") == content
@@ -68,7 +69,7 @@ async def test_an_empty_object_is_an_object(probe: Probe) -> None:
     stored = await probe.put("empty", b"")
     assert stored.etag == "d41d8cd98f00b204e9800998ecf8427e"
     assert await probe.read("empty") == b""
-    assert probe.store.read_small("bucket", "empty", 10) == (stored, b"")
+    assert probe.store.read_now(stored, 0, 0, probe.store.data_key(stored)) == b""
 
 
 async def test_replacing_an_object_removes_the_former_content(probe: Probe) -> None:
@@ -83,8 +84,8 @@ async def test_deleting_an_object_removes_its_content_and_deleting_it_again_is_h
     probe: Probe,
 ) -> None:
     await probe.put("key", b"old")
-    probe.store.delete("bucket", ["key", "never"])
-    probe.store.delete("bucket", ["key"])
+    probe.delete("key", "never")
+    probe.delete("key")
     assert probe.files() == []
     assert probe.litter() == []
     with pytest.raises(ObjectMissing):
@@ -92,7 +93,7 @@ async def test_deleting_an_object_removes_its_content_and_deleting_it_again_is_h
 
 
 async def test_content_given_up_leaves_nothing(probe: Probe) -> None:
-    with probe.store.incoming() as incoming:
+    with probe.incoming() as incoming:
         await incoming.read_from(b"x" * 2_000_000)
     assert probe.litter() == []
     assert probe.files() == []
@@ -103,7 +104,7 @@ async def test_a_source_that_fails_half_way_leaves_nothing(probe: Probe) -> None
         yield b"x" * 3_000_000
         raise ConnectionError
 
-    with pytest.raises(ConnectionError), probe.store.incoming() as incoming:
+    with pytest.raises(ConnectionError), probe.incoming() as incoming:
         await incoming.read_from(broken())
     assert probe.litter() == []
 
@@ -118,7 +119,7 @@ async def test_a_cancelled_upload_leaves_nothing(probe: Probe) -> None:
             await asyncio.sleep(0)
 
     async def upload() -> None:
-        with probe.store.incoming(["SHA256"]) as incoming:
+        with probe.incoming("SHA256") as incoming:
             await incoming.read_from(endless())
 
     task = asyncio.create_task(upload())
@@ -145,7 +146,7 @@ async def test_an_object_can_be_read_to_its_end_while_it_is_replaced(probe: Prob
 async def test_a_reader_that_is_forgotten_lets_go_of_its_file(probe: Probe) -> None:
     stored = await probe.put("key", b"content")
     stream = probe.store.open(stored, 0, 7)
-    probe.store.delete("bucket", ["key"])
+    probe.delete("key")
     assert len(probe.files()) == 1
     del stream
     assert probe.files() == []
@@ -165,20 +166,44 @@ async def test_a_range_is_read_alone(probe: Probe) -> None:
     assert b"".join([piece async for piece in stream]) == content[100_000:500_000]
 
 
-async def test_a_copy_shares_bytes_and_outlives_its_source(probe: Probe) -> None:
-    source = await probe.put("source", b"content")
-    copy = await probe.store.copy(source, "bucket", "copy", attributes=Attributes())
-    assert copy.etag == source.etag
-    inodes = {path.stat().st_ino for path in probe.files()}
-    assert len(inodes) == 1
-    probe.store.delete("bucket", ["source"])
-    assert await probe.read("copy") == b"content"
-    assert probe.litter() == []
+async def test_no_content_lies_on_disk_in_clear(probe: Probe) -> None:
+    await probe.put("key", b"canary" * 100_000)
+    assert all(b"canary" not in path.read_bytes() for path in probe.files())
+
+
+async def test_content_that_was_changed_or_exchanged_on_disk_is_not_given_out(
+    probe: Probe,
+) -> None:
+    await probe.put("a", b"first " * 10)
+    await probe.put("b", b"second" * 10)
+    paths = probe.files()
+    first, second = (path.read_bytes() for path in paths)
+    paths[0].write_bytes(second)
+    paths[1].write_bytes(first)
+    for key in ("a", "b"):
+        with pytest.raises(SealBroken):
+            await probe.read(key)
+    paths[0].write_bytes(first[:-1] + bytes([first[-1] ^ 1]))
+    paths[1].write_bytes(second[:-1])
+    for key in ("a", "b"):
+        with pytest.raises((SealBroken, OSError)):
+            await probe.read(key)
+
+
+async def test_content_of_homes_made_before_sealing_is_read(probe: Probe) -> None:
+    with probe.store.incoming(UNSEALED) as incoming:
+        await incoming.read_from(b"old content")
+        stored = await probe.store.put("bucket", "old", incoming)
+    assert [path.read_bytes() for path in probe.files()] == [b"old content"]
+    assert stored.sealing == ""
+    assert await probe.read("old") == b"old content"
+    stream = probe.store.open(stored, 4, 3)
+    assert b"".join([piece async for piece in stream]) == b"con"
 
 
 async def test_conditions_on_what_is_at_the_key_are_held(probe: Probe) -> None:
     async def put(condition: Condition) -> None:
-        with probe.store.incoming() as incoming:
+        with probe.incoming() as incoming:
             await incoming.read_from(b"other")
             await probe.store.put("bucket", "key", incoming, condition=condition)
 
@@ -199,7 +224,7 @@ async def test_conditions_on_what_is_at_the_key_are_held(probe: Probe) -> None:
 async def test_only_one_of_many_conditional_puts_wins(probe: Probe) -> None:
     async def put(number: int) -> bool:
         try:
-            with probe.store.incoming() as incoming:
+            with probe.incoming() as incoming:
                 await incoming.read_from(b"%d" % number)
                 await probe.store.put(
                     "bucket", "key", incoming, condition=Condition(must_be_absent=True)
@@ -226,7 +251,7 @@ async def test_buckets_are_unique_and_deleted_only_when_empty(probe: Probe) -> N
     await probe.put("key", b"content")
     with pytest.raises(BucketNotEmpty):
         buckets.delete("bucket")
-    probe.store.delete("bucket", ["key"])
+    probe.delete("key")
     buckets.delete("bucket")
     with pytest.raises(BucketMissing):
         buckets.delete("bucket")
@@ -254,8 +279,11 @@ async def test_a_disk_that_fills_up_fails_this_object_and_no_other(
 
 
 async def test_space_is_left_for_the_database(probe: Probe, tmp_path: Path) -> None:
-    greedy = ObjectStore(tmp_path / "greedy", probe.database, SystemClock(), reserved_bytes=1 << 60)
-    with pytest.raises(StorageFull), greedy.incoming() as incoming:
+    greedy = ObjectStore(
+        tmp_path / "greedy", probe.database, SystemClock(), probe.keys, reserved_bytes=1 << 60
+    )
+    seal = greedy.new_seal("bucket", "key")
+    with pytest.raises(StorageFull), greedy.incoming(seal) as incoming:
         await incoming.read_from(b"content")
     assert list((tmp_path / "greedy" / "incoming").iterdir()) == []
     greedy.close()

@@ -11,14 +11,13 @@ import pytest
 from outcrop.storage.objects import uploads as uploads_module
 from outcrop.storage.objects.checksums import encode
 from outcrop.storage.objects.errors import (
-    BucketNotEmpty,
     PartMissing,
     PartsOutOfOrder,
     PartsRejected,
     PartTooSmall,
     UploadMissing,
 )
-from outcrop.storage.objects.records import Attributes, StoredChecksum, Upload, UploadedPart
+from outcrop.storage.objects.records import StoredChecksum, Upload, UploadedPart
 from outcrop.storage.objects.uploads import NamedPart
 
 Probe = Any  # conftest's StoreProbe: tests are no package to import it from
@@ -30,14 +29,14 @@ def _small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def begin(probe: Probe, kind: str = "FULL_OBJECT") -> Upload:
-    upload: Upload = probe.store.uploads.create(
-        "bucket", "key", Attributes({"content-type": "a/b"}, {"m": "1"}), "CRC32", kind
+    upload: Upload = probe.begin_upload(
+        kind=kind, headers={"content-type": "a/b"}, metadata={"m": "1"}
     )
     return upload
 
 
 async def put_part(probe: Probe, upload: Upload, number: int, content: bytes) -> UploadedPart:
-    with probe.store.incoming(["CRC32"]) as incoming:
+    with probe.store.uploads.incoming(upload, ["CRC32"]) as incoming:
         await incoming.read_from(content)
         part: UploadedPart = await probe.store.uploads.put_part(upload, number, incoming)
     return part
@@ -112,8 +111,6 @@ async def test_parts_that_are_not_named_are_removed(probe: Probe) -> None:
 async def test_an_aborted_upload_leaves_nothing(probe: Probe) -> None:
     upload = begin(probe)
     await put_part(probe, upload, 1, b"first")
-    with pytest.raises(BucketNotEmpty):
-        probe.store.buckets.delete("bucket")
     probe.store.uploads.abort(upload)
     probe.store.uploads.abort(upload)
     assert probe.files() == []
@@ -151,22 +148,37 @@ async def test_wrong_parts_are_refused_and_the_upload_goes_on(probe: Probe) -> N
         complete(upload, named(second))
 
 
-async def test_a_copy_of_parts_is_an_object_of_its_own(probe: Probe) -> None:
+async def test_a_bucket_goes_with_the_uploads_begun_in_it(probe: Probe) -> None:
     upload = begin(probe)
-    parts = [await put_part(probe, upload, n, bytes([n]) * 1000) for n in (1, 2)]
-    source = probe.store.uploads.complete(upload, named(*parts))
-    await probe.store.copy(source, "bucket", "copy", attributes=source.attributes)
-    probe.store.delete("bucket", ["key"])
-    assert await probe.read("copy") == b"\1" * 1000 + b"\2" * 1000
-    probe.store.delete("bucket", ["copy"])
+    await put_part(probe, upload, 1, b"first")
+    probe.store.buckets.delete("bucket")
     assert probe.files() == []
+    assert probe.litter() == []
+    with pytest.raises(UploadMissing):
+        probe.store.uploads.get("bucket", "key", upload.upload_id)
+
+
+async def test_every_part_is_sealed_under_a_key_of_its_own(probe: Probe) -> None:
+    upload = begin(probe)
+    parts = [await put_part(probe, upload, n, b"secret" * 200) for n in (1, 2)]
+    sealed = [path.read_bytes() for path in probe.files()]
+    assert all(b"secret" not in content for content in sealed)
+    assert sealed[0] != sealed[1]
+    probe.store.uploads.complete(upload, named(*parts))
+    assert await probe.read("key") == b"secret" * 400
+
+
+async def test_a_completed_upload_is_found_as_long_as_its_object_is_there(probe: Probe) -> None:
+    upload = begin(probe)
+    part = await put_part(probe, upload, 1, b"first")
+    stored = probe.store.uploads.complete(upload, named(part))
+    assert probe.store.uploads.completed("bucket", "key", upload.upload_id) == stored
+    await probe.put("key", b"other")
+    assert probe.store.uploads.completed("bucket", "key", upload.upload_id) is None
 
 
 async def test_uploads_are_listed_by_key_and_id(probe: Probe) -> None:
-    made = [
-        probe.store.uploads.create("bucket", key, Attributes(), "CRC32", "COMPOSITE")
-        for key in ("b", "a", "b", "c/d")
-    ]
+    made = [probe.begin_upload(key) for key in ("b", "a", "b", "c/d")]
     expected = sorted((upload.key, upload.upload_id) for upload in made)
     first = probe.store.uploads.page("bucket", "", "", "", 2)
     rest = probe.store.uploads.page("bucket", "", first[-1].key, first[-1].upload_id, 10)

@@ -40,6 +40,8 @@ async def dispatch(call: Call, gateway: Parts) -> None:
         result = await _while_connected(operation.function(call.parameters, context), call)
     elif operation.only_reads and gateway.reads_inline:
         result = operation.function(call.parameters, context)
+        if asyncio.iscoroutine(result):  # a read that turned out to have to wait
+            result = await _while_connected(result, call)
     else:
         loop = asyncio.get_running_loop()
         result = await loop.run_in_executor(

@@ -6,8 +6,8 @@ Source: RFC 9110 section 13, with S3's order of precedence (API reference, GetOb
 from collections.abc import Mapping
 from typing import Any
 
-from outcrop.services.s3.errors import InvalidArgument, NotModified, PreconditionFailed
-from outcrop.storage.objects.records import Condition, StoredObject
+from outcrop.services.s3.errors import NotModified, PreconditionFailed
+from outcrop.storage.objects.records import UNCONDITIONAL, Condition, StoredObject
 
 
 def check_read(stored: StoredObject, request: Mapping[str, Any]) -> None:
@@ -49,19 +49,18 @@ def check_copy_source(stored: StoredObject, request: Mapping[str, Any]) -> None:
 
 
 def write_condition(request: Mapping[str, Any]) -> Condition:
-    """Return what a write requires of the object it replaces.
-
-    Raises:
-        InvalidArgument: If-None-Match is something other than `*`, which S3 does not offer.
-    """
-    absent = request.get("IfNoneMatch")
-    if absent is not None and absent != "*":
-        raise InvalidArgument(
-            "If-None-Match of a write can only be *", ArgumentName="If-None-Match"
-        )
-    etag = request.get("IfMatch")
+    """Return what a write requires of the object it replaces or deletes."""
+    absent, etag = request.get("IfNoneMatch"), request.get("IfMatch")
+    modified, size_bytes = request.get("IfMatchLastModifiedTime"), request.get("IfMatchSize")
+    if absent is None and etag is None and modified is None and size_bytes is None:
+        return UNCONDITIONAL
     return Condition(
-        must_be_absent=absent is not None, etag=None if etag is None else etag.strip('"')
+        must_be_absent=absent == "*",
+        etag=None if etag is None else etag.strip('"'),
+        # S3 offers * alone; a client that names an entity tag means what HTTP means by it.
+        not_etag=None if absent in {None, "*"} else absent.strip('"'),
+        modified=None if modified is None else modified.replace(microsecond=0),
+        size_bytes=size_bytes,
     )
 
 

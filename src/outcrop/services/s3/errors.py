@@ -58,6 +58,13 @@ class InvalidEncryptionAlgorithm(S3Error):
     text = "The encryption request that you specified is not valid. The valid value is AES256."
 
 
+class InvalidStorageClass(S3Error):
+    """The storage class does not exist, or its objects would need a restore to be read, which is not built."""
+
+    code = "InvalidStorageClass"
+    text = "The storage class you specified is not valid"
+
+
 class KmsRefusal(S3Error):
     """KMS would not make or open a data key; the code is "KMS." and KMS's own."""
 
@@ -359,7 +366,7 @@ def in_s3_words(bucket: str = "", key: str = "", upload_id: str = "") -> Iterato
         yield
     except store.ObjectStoreError as error:
         named = {"BucketName": bucket, "Key": key, "UploadId": upload_id}
-        raise in_words_of_s3(error, named) from error
+        raise _translate(error, named) from error
     except StorageFull as error:
         raise InsufficientStorage(str(error)) from error
 

@@ -1,4 +1,4 @@
-"""Listings of a bucket's objects: version 2, version 1, and the one of versions, of which there is one each."""
+"""Listings of a bucket's objects: version 2, version 1, and the one of all versions of objects."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,8 @@ from outcrop.services.platform import Context
 from outcrop.services.s3.errors import InvalidArgument, in_s3_words
 from outcrop.services.s3.owner import owner
 from outcrop.services.s3.refusals import refuse_unbuilt
-from outcrop.storage.objects.records import ListedObject, Listing
+from outcrop.services.s3.versions import check_version_id
+from outcrop.storage.objects.records import ListedObject, ListedVersion, Listing
 
 if TYPE_CHECKING:
     from types_boto3_s3.type_defs import (
@@ -33,7 +34,7 @@ def list_objects_v2(request: "ListObjectsV2RequestTypeDef", context: Context) ->
     """
     after = request.get("StartAfter", "")
     token = request.get("ContinuationToken")
-    if token is not None:
+    if token:
         after = _read_token(token, context)
     listing = _page(request, context, after)
     shows_owner = bool(request.get("FetchOwner"))
@@ -69,21 +70,48 @@ def list_objects(request: "ListObjectsRequestTypeDef", context: Context) -> dict
 def list_object_versions(
     request: "ListObjectVersionsRequestTypeDef", context: Context
 ) -> dict[str, Any]:
-    """Return a page of objects as a bucket without versioning has them: one version each, "null".
+    """Return a page of versions and delete markers by key, the newest of a key first.
 
     Raises:
         NoSuchBucket: no such bucket.
+        InvalidArgument: a version to go on after without its key, or an id that no version has.
     """
-    listing = _page(request, context, request.get("KeyMarker", ""))
-    result = _describe(listing, request, owner(context))
+    refuse_unbuilt(request, context)
+    after, after_version = request.get("KeyMarker", ""), request.get("VersionIdMarker")
+    if after_version is not None:
+        if not after and after_version:
+            raise InvalidArgument(
+                "A version-id marker cannot be specified without a key marker.",
+                ArgumentName="version-id-marker",
+                ArgumentValue=after_version,
+            )
+        if after_version:
+            check_version_id(after_version, "version-id-marker")
+    with in_s3_words(request["Bucket"]):
+        listing = context.platform.objects.page_of_versions(
+            request["Bucket"],
+            request.get("Prefix", ""),
+            request.get("Delimiter", ""),
+            after=after,
+            after_version_id=after_version or "",
+            limit=most_keys(request.get("MaxKeys", MOST_KEYS), "max-keys"),
+        )
+    result = _describe_page(listing, request)
+    account = owner(context)
     result["Versions"] = [
-        {**entry, "VersionId": "null", "IsLatest": True} for entry in result.pop("Contents")
+        _describe_version(entry, request, account)
+        for entry in listing.entries
+        if not entry.is_marker
     ]
-    result["KeyMarker"] = encoded(request.get("KeyMarker", ""), request)
-    result["VersionIdMarker"] = request.get("VersionIdMarker", "")
+    result["DeleteMarkers"] = [
+        _describe_marker(entry, request, account) for entry in listing.entries if entry.is_marker
+    ]
+    result["KeyMarker"] = encoded(after, request)
+    result["VersionIdMarker"] = after_version or ""
     if listing.next_marker is not None:
         result["NextKeyMarker"] = encoded(listing.next_marker, request)
-        result["NextVersionIdMarker"] = "null"
+        if listing.entries and listing.entries[-1].key == listing.next_marker:
+            result["NextVersionIdMarker"] = listing.entries[-1].version_id
     return result
 
 
@@ -123,12 +151,19 @@ def _page(request: Mapping[str, Any], context: Context, after: str) -> Listing[L
 def _describe(
     listing: Listing[ListedObject], request: Mapping[str, Any], owned_by: dict[str, str] | None
 ) -> dict[str, Any]:
+    result = _describe_page(listing, request)
+    result["Contents"] = [_describe_entry(entry, request, owned_by) for entry in listing.entries]
+    return result
+
+
+def _describe_page(
+    listing: Listing[ListedObject] | Listing[ListedVersion], request: Mapping[str, Any]
+) -> dict[str, Any]:
     result: dict[str, Any] = {
         "Name": request["Bucket"],
         "Prefix": encoded(request.get("Prefix", ""), request),
         "MaxKeys": most_keys(request.get("MaxKeys", MOST_KEYS), "max-keys"),
         "IsTruncated": listing.next_marker is not None,
-        "Contents": [_describe_entry(entry, request, owned_by) for entry in listing.entries],
         "CommonPrefixes": [
             {"Prefix": encoded(prefix, request)} for prefix in listing.common_prefixes
         ],
@@ -140,8 +175,30 @@ def _describe(
     return result
 
 
+def _describe_version(
+    entry: ListedVersion, request: Mapping[str, Any], owned_by: dict[str, str]
+) -> dict[str, Any]:
+    return {
+        **_describe_entry(entry, request, owned_by),
+        "VersionId": entry.version_id,
+        "IsLatest": entry.is_latest,
+    }
+
+
+def _describe_marker(
+    entry: ListedVersion, request: Mapping[str, Any], owned_by: dict[str, str]
+) -> dict[str, Any]:
+    return {
+        "Key": encoded(entry.key, request),
+        "LastModified": entry.last_modified_second,
+        "VersionId": entry.version_id,
+        "IsLatest": entry.is_latest,
+        "Owner": owned_by,
+    }
+
+
 def _describe_entry(
-    entry: ListedObject, request: Mapping[str, Any], owned_by: dict[str, str] | None
+    entry: ListedObject | ListedVersion, request: Mapping[str, Any], owned_by: dict[str, str] | None
 ) -> dict[str, Any]:
     described: dict[str, Any] = {
         "Key": encoded(entry.key, request),

@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import quote
 
 from outcrop.aws.operation import operation
 from outcrop.services.platform import Context
+from outcrop.services.s3 import encryption
 from outcrop.services.s3.conditions import write_condition
 from outcrop.services.s3.errors import (
     InvalidArgument,
@@ -15,9 +17,12 @@ from outcrop.services.s3.errors import (
 from outcrop.services.s3.listing import encoded, most_keys
 from outcrop.services.s3.object_headers import attributes_of, checksum_members
 from outcrop.services.s3.owner import owner
+from outcrop.services.s3.protection import protection_of
 from outcrop.services.s3.refusals import refuse_unbuilt
-from outcrop.services.s3.uploaded_content import read_claim, received_content
+from outcrop.services.s3.uploaded_content import algorithms_of, read_claim, received_content
+from outcrop.services.s3.versions import version_members
 from outcrop.storage.objects.checksums import ALGORITHMS, DEFAULT_ALGORITHM, can_be_combined
+from outcrop.storage.objects.errors import UploadMissing
 from outcrop.storage.objects.listing import common_prefix
 from outcrop.storage.objects.records import ChecksumType, StoredChecksum, Upload
 from outcrop.storage.objects.uploads import NamedPart
@@ -36,7 +41,7 @@ MOST_PARTS = 10_000
 
 
 @operation("s3:CreateMultipartUpload")
-def create_multipart_upload(
+async def create_multipart_upload(
     request: "CreateMultipartUploadRequestTypeDef", context: Context
 ) -> dict[str, Any]:
     """Begin a multipart upload.
@@ -44,15 +49,28 @@ def create_multipart_upload(
     Raises:
         NoSuchBucket: no such bucket.
         InvalidRequest: the checksum algorithm cannot be of the type asked for.
+        KMS.…, AccessDenied: KMS would not make a key for the object.
     """
     refuse_unbuilt(request, context)
     bucket, key = request["Bucket"], request["Key"]
     algorithm, kind = _checksum_kind(request)
+    attributes = attributes_of(request)
+    store = context.platform.objects
     with in_s3_words(bucket, key):
-        upload = context.platform.objects.uploads.create(
-            bucket, key, attributes_of(request), algorithm, kind
+        wish = encryption.read_wish(request, store.buckets.get(bucket))
+        protection = protection_of(request, context)
+        seal = await encryption.new_seal(wish, bucket, key, context)
+        upload = await store.in_thread(
+            lambda: store.uploads.create(
+                bucket, key, attributes, algorithm, kind, seal=seal, companion=protection.keep
+            )
         )
-    result = {"Bucket": bucket, "Key": key, "UploadId": upload.upload_id}
+    result: dict[str, Any] = {
+        "Bucket": bucket,
+        "Key": key,
+        "UploadId": upload.upload_id,
+        **encryption.members(upload, request),
+    }
     if "ChecksumAlgorithm" in request:
         result |= {"ChecksumAlgorithm": algorithm, "ChecksumType": kind}
     return result
@@ -67,6 +85,8 @@ async def upload_part(request: "UploadPartRequestTypeDef", context: Context) -> 
         InvalidArgument: a part number outside 1 to 10,000.
         BadDigest: the content is not what the client summed.
         InsufficientStorage: the disk is full.
+        InvalidRequest: the upload takes a customer's key, which is missing or another.
+        KMS.…, AccessDenied: KMS would not open the upload's key.
     """
     refuse_unbuilt(request, context)
     number = part_number(request)
@@ -80,11 +100,17 @@ async def upload_part(request: "UploadPartRequestTypeDef", context: Context) -> 
                 f"Checksum Type mismatch occurred, expected checksum Type: {kept.lower()}, "
                 f"actual checksum Type: {str(claim.algorithm).lower()}"
             )
-        async with received_content(request, context, claim, [kept]) as content:
+        data_key = await encryption.data_key_of_upload(upload, request, context)
+        incoming = uploads.incoming(upload, algorithms_of(claim, kept), data_key)
+        async with received_content(request, claim, incoming) as content:
             shown = claim.algorithm or kept
             checksum = content.checksum(shown)
             part = await uploads.put_part(upload, number, content)
-    return {"ETag": f'"{part.etag}"', f"Checksum{shown}": checksum}
+    return {
+        "ETag": f'"{part.etag}"',
+        f"Checksum{shown}": checksum,
+        **encryption.members(upload, request),
+    }
 
 
 @operation("s3:ListParts")
@@ -190,18 +216,30 @@ def complete_multipart_upload(
     """
     refuse_unbuilt(request, context)
     bucket, key, upload_id = request["Bucket"], request["Key"], request["UploadId"]
-    upload = _upload(request, context)
-    named = _named_parts(request, upload)
+    uploads = context.platform.objects.uploads
     with in_s3_words(bucket, key, upload_id):
-        stored = context.platform.objects.uploads.complete(
-            upload, named, _whole_checksum(request, upload), write_condition(request)
-        )
+        try:
+            upload = uploads.get(bucket, key, upload_id)
+            stored = uploads.complete(
+                upload,
+                _named_parts(request, upload),
+                _whole_checksum(request, upload),
+                write_condition(request),
+            )
+        except UploadMissing:
+            # The answer to the first request may have been lost on its way.
+            completed = uploads.completed(bucket, key, upload_id)
+            if completed is None:
+                raise
+            stored = completed
     return {
-        "Location": f"{context.scheme}://{context.host}/{bucket}/{key}",
+        "Location": f"{context.scheme}://{context.host}/{bucket}/{quote(key)}",
         "Bucket": bucket,
         "Key": key,
         "ETag": f'"{stored.etag}"',
         **checksum_members(stored.checksum),
+        **encryption.members(stored, request),
+        **version_members(stored),
     }
 
 
@@ -284,6 +322,8 @@ def _whole_checksum(request: Mapping[str, Any], upload: Upload) -> StoredChecksu
     value = request.get(f"Checksum{algorithm}")
     if value is None or algorithm is None:
         return None
+    if kind == "COMPOSITE" and "-" not in value:
+        value += f"-{len(request['MultipartUpload']['Parts'])}"
     return StoredChecksum(algorithm, value, cast("ChecksumType", kind))
 
 

@@ -5,7 +5,9 @@ from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import Any
 
-from outcrop.services.s3.errors import InvalidArgument, MetadataTooLarge
+from outcrop.services.s3.encryption import members as encryption_members
+from outcrop.services.s3.errors import InvalidStorageClass, MetadataTooLarge
+from outcrop.services.s3.object_tagging import tags_of_upload
 from outcrop.storage.objects.records import Attributes, StoredChecksum, StoredObject
 
 DEFAULT_CONTENT_TYPE = "binary/octet-stream"
@@ -44,7 +46,8 @@ def attributes_of(request: Mapping[str, Any]) -> Attributes:
 
     Raises:
         MetadataTooLarge: metadata over 2,048 bytes.
-        InvalidArgument: a storage class that does not exist, or that would need a restore to be read.
+        InvalidStorageClass: a storage class that does not exist, or that would need a restore to be read.
+        InvalidArgument, InvalidTag: tags that break S3's rules.
     """
     headers = {}
     for member, header in _HEADERS.items():
@@ -60,15 +63,19 @@ def attributes_of(request: Mapping[str, Any]) -> Attributes:
     size_bytes = sum(len(name.encode()) + len(value.encode()) for name, value in metadata.items())
     if size_bytes > _MOST_METADATA_BYTES:
         raise MetadataTooLarge(Size=size_bytes, MaxSizeAllowed=_MOST_METADATA_BYTES)
-    storage_class = request.get("StorageClass", "STANDARD")
+    return Attributes(headers, metadata, storage_class_of(request), dict(tags_of_upload(request)))
+
+
+def storage_class_of(request: Mapping[str, Any]) -> str:
+    """Return the storage class that a request asks for.
+
+    Raises:
+        InvalidStorageClass: it does not exist, or would need a restore to be read.
+    """
+    storage_class: str = request.get("StorageClass", "STANDARD")
     if storage_class not in _STORAGE_CLASSES:
-        raise InvalidArgument(
-            f"The storage class {storage_class} is not available here; "
-            f"use one of {', '.join(sorted(_STORAGE_CLASSES))}",
-            ArgumentName="x-amz-storage-class",
-            ArgumentValue=storage_class,
-        )
-    return Attributes(headers, metadata, storage_class)
+        raise InvalidStorageClass(StorageClassRequested=storage_class)
+    return storage_class
 
 
 def describe(stored: StoredObject, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -80,8 +87,16 @@ def describe(stored: StoredObject, request: Mapping[str, Any]) -> dict[str, Any]
         "ETag": f'"{stored.etag}"',
         "Metadata": stored.metadata,
     }
+    if stored.versioning:
+        result["VersionId"] = stored.version_id
+    if stored.sealing:
+        result |= encryption_members(stored, request)
     for header, value in stored.headers.items():
         result[_MEMBERS[header]] = value
+    if stored.tags_json:
+        result["TagCount"] = len(stored.tags)
+    if stored.parts_count and "PartNumber" in request:
+        result["PartsCount"] = stored.parts_count
     if stored.storage_class != "STANDARD":
         result["StorageClass"] = stored.storage_class
     if request.get("ChecksumMode") == "ENABLED" and stored.checksum_value is not None:
@@ -104,5 +119,7 @@ def checksum_members(checksum: StoredChecksum | None) -> dict[str, str]:
 
 
 def _without_transfer_form(encodings: str) -> str:
+    if "aws-chunked" not in encodings:
+        return encodings
     kept = [item.strip() for item in encodings.split(",") if item.strip() != "aws-chunked"]
-    return ",".join(kept)
+    return ", ".join(kept)

@@ -1,17 +1,16 @@
-"""Objects: put, get, head, delete, and what is known of them."""
+"""Objects: put, get, head, and what is known of them."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from outcrop.aws.operation import operation
 from outcrop.services.platform import Context
+from outcrop.services.s3 import encryption
 from outcrop.services.s3.conditions import check_read, write_condition
 from outcrop.services.s3.errors import (
+    InvalidArgument,
     InvalidPartNumber,
     InvalidRequest,
-    MalformedXML,
-    NoSuchVersion,
-    S3Error,
     in_s3_words,
 )
 from outcrop.services.s3.object_headers import (
@@ -20,17 +19,19 @@ from outcrop.services.s3.object_headers import (
     describe,
     override,
 )
+from outcrop.services.s3.object_lock import lock_members
+from outcrop.services.s3.protection import protection_of
 from outcrop.services.s3.ranges import content_range, requested_range
-from outcrop.services.s3.refusals import check_key, refuse_unbuilt
-from outcrop.services.s3.uploaded_content import check_document, read_claim, received_content
+from outcrop.services.s3.refusals import refuse_unbuilt
+from outcrop.services.s3.uploaded_content import algorithms_of, read_claim, received_content
+from outcrop.services.s3.versions import find_object, version_members
+from outcrop.storage import object_locks
 from outcrop.storage.objects.checksums import DEFAULT_ALGORITHM
 from outcrop.storage.objects.errors import ObjectMissing
 from outcrop.storage.objects.records import Segment, StoredChecksum, StoredObject
 
 if TYPE_CHECKING:
     from types_boto3_s3.type_defs import (
-        DeleteObjectRequestTypeDef,
-        DeleteObjectsRequestTypeDef,
         GetObjectAttributesRequestTypeDef,
         GetObjectRequestTypeDef,
         HeadObjectRequestTypeDef,
@@ -38,8 +39,6 @@ if TYPE_CHECKING:
     )
 
 _SMALL_BYTES = 64 * 1024  # read at once, where it takes less time than handing it to a thread
-_SIMPLE_READ = frozenset({"Bucket", "Key", "ChecksumMode"})
-_MOST_DELETED = 1000
 _ATTEMPTS = 5
 
 
@@ -52,6 +51,7 @@ async def put_object(request: "PutObjectRequestTypeDef", context: Context) -> di
         PreconditionFailed: the object that it replaces is not as required.
         BadDigest: the content is not what the client summed.
         InsufficientStorage: the disk is full.
+        KMS.…, AccessDenied: KMS would not make a key for it.
     """
     refuse_unbuilt(request, context)
     attributes = attributes_of(request)
@@ -61,8 +61,12 @@ async def put_object(request: "PutObjectRequestTypeDef", context: Context) -> di
     store = context.platform.objects
     algorithm = claim.algorithm or DEFAULT_ALGORITHM
     with in_s3_words(bucket, key):
-        store.buckets.get(bucket)  # before the body is read, and again with the commit
-        async with received_content(request, context, claim, [algorithm]) as content:
+        # All that can be refused is refused before the body is read, and again with the commit.
+        wish = encryption.read_wish(request, store.buckets.get(bucket))
+        protection = protection_of(request, context)
+        seal = await encryption.new_seal(wish, bucket, key, context)
+        incoming = store.incoming(seal, algorithms_of(claim, algorithm))
+        async with received_content(request, claim, incoming) as content:
             checksum = StoredChecksum(algorithm, content.checksum(algorithm), "FULL_OBJECT")
             stored = await store.put(
                 bucket,
@@ -71,40 +75,82 @@ async def put_object(request: "PutObjectRequestTypeDef", context: Context) -> di
                 attributes=attributes,
                 checksum=checksum,
                 condition=condition,
+                companion=protection.keep,
             )
-    return {"ETag": f'"{stored.etag}"', **checksum_members(checksum)}
+    return {
+        "ETag": f'"{stored.etag}"',
+        **checksum_members(checksum),
+        **encryption.members(stored, request),
+        **version_members(stored),
+    }
 
 
 @operation("s3:GetObject")
-def get_object(request: "GetObjectRequestTypeDef", context: Context) -> dict[str, Any]:
-    """Return an object or a range of it.
+def get_object(
+    request: "GetObjectRequestTypeDef", context: Context
+) -> dict[str, Any] | Awaitable[dict[str, Any]]:
+    """Return an object or a range of it; where KMS has to be asked for its key, a coroutine that does.
 
     Raises:
         NoSuchBucket: no such bucket.
-        NoSuchKey: no such object.
+        NoSuchKey, NoSuchVersion, MethodNotAllowed: no such object.
         PreconditionFailed, NotModified: a condition does not hold.
         InvalidRange: the range lies outside the object.
+        InvalidRequest, AccessDenied: it takes a customer's key, which is missing or another.
+        KMS.…: KMS would not open its key.
     """
-    bucket, key = request["Bucket"], request["Key"]
-    store = context.platform.objects
-    if request.keys() <= _SIMPLE_READ:
-        with in_s3_words(bucket, key):
-            stored, content = store.read_small(bucket, key, _SMALL_BYTES)
-        if content is not None:
-            result = describe(stored, request)
-            result["Body"] = content
-            return result
     refuse_unbuilt(request, context)
-    with in_s3_words(bucket, key):
-        for _ in range(_ATTEMPTS):
-            stored = store.get(bucket, key)
-            result, offset, length = _select(stored, request, context)
-            try:
-                result["Body"] = store.open(stored, offset, length)
-            except ObjectMissing:
-                continue  # replaced since its row was read: select from its successor
-            return result
-        raise ObjectMissing(key)
+    encryption.refuse_wish_to_read(context)
+    stored = find_object(request, context)
+    data_key = encryption.data_key_at_once(stored, request, context)
+    if data_key is None:
+        return _get_with_kms(stored, request, context)
+    return _get(stored, data_key, request, context)
+
+
+async def _get_with_kms(
+    stored: StoredObject, request: Mapping[str, Any], context: Context
+) -> dict[str, Any]:
+    check_read(stored, request)  # what needs no answer needs no key either
+    data_key = await encryption.data_key_from_kms(stored, context)
+    for _ in range(_ATTEMPTS):
+        try:
+            return _get_once(stored, data_key, request, context)
+        except ObjectMissing:
+            stored = find_object(request, context)
+            data_key = await encryption.data_key_of(stored, request, context)
+    raise ObjectMissing(stored.key)
+
+
+def _get(
+    stored: StoredObject, data_key: bytes, request: Mapping[str, Any], context: Context
+) -> dict[str, Any] | Awaitable[dict[str, Any]]:
+    for _ in range(_ATTEMPTS):
+        try:
+            return _get_once(stored, data_key, request, context)
+        except ObjectMissing:
+            # Replaced since its row was read: select from its successor.
+            stored = find_object(request, context)
+            found = encryption.data_key_at_once(stored, request, context)
+            if found is None:
+                return _get_with_kms(stored, request, context)
+            data_key = found
+    raise ObjectMissing(stored.key)
+
+
+def _get_once(
+    stored: StoredObject, data_key: bytes, request: Mapping[str, Any], context: Context
+) -> dict[str, Any]:
+    store = context.platform.objects
+    result, offset, length = _select(stored, request, context)
+    content = None
+    if length <= _SMALL_BYTES:
+        content = store.read_now(stored, offset, length, data_key)
+    if content is None:
+        result["Body"] = store.open(stored, offset, length, data_key)
+    else:
+        result["Body"] = content
+    return result
 
 
 @operation("s3:HeadObject")
@@ -113,76 +159,17 @@ def head_object(request: "HeadObjectRequestTypeDef", context: Context) -> dict[s
 
     Raises:
         NoSuchBucket: no such bucket.
-        NoSuchKey: no such object.
+        NoSuchKey, NoSuchVersion, MethodNotAllowed: no such object.
         PreconditionFailed, NotModified: a condition does not hold.
         InvalidRange: the range lies outside the object.
+        InvalidRequest, AccessDenied: it takes a customer's key, which is missing or another.
     """
     refuse_unbuilt(request, context)
-    bucket, key = request["Bucket"], request["Key"]
-    with in_s3_words(bucket, key):
-        stored = context.platform.objects.get(bucket, key)
+    encryption.refuse_wish_to_read(context)
+    stored = find_object(request, context)
+    encryption.check_readable(stored, request)
     result, _, _ = _select(stored, request, context)
     return result
-
-
-@operation("s3:DeleteObject")
-def delete_object(request: "DeleteObjectRequestTypeDef", context: Context) -> dict[str, Any]:
-    """Delete an object; it is no error if there is none.
-
-    Raises:
-        NoSuchBucket: no such bucket.
-        PreconditionFailed: the object is not as required.
-    """
-    refuse_unbuilt(request, context)
-    bucket, key = request["Bucket"], request["Key"]
-    with in_s3_words(bucket, key):
-        context.platform.objects.delete(bucket, [key], write_condition(request))
-    return {}
-
-
-@operation("s3:DeleteObjects")
-def delete_objects(request: "DeleteObjectsRequestTypeDef", context: Context) -> dict[str, Any]:
-    """Delete up to 1,000 objects, in one transaction except those with conditions.
-
-    Raises:
-        NoSuchBucket: no such bucket.
-        MalformedXML: no objects, or too many.
-        BadDigest: the list does not sum up to what its headers say.
-    """
-    refuse_unbuilt(request, context)
-    check_document(request, context)
-    bucket, wanted = request["Bucket"], request["Delete"].get("Objects", [])
-    if not 1 <= len(wanted) <= _MOST_DELETED:
-        raise MalformedXML
-    store = context.platform.objects
-    with in_s3_words(bucket):
-        store.buckets.get(bucket)
-        deleted: list[dict[str, Any]] = []
-        errors: list[dict[str, Any]] = []
-        plain: list[str] = []
-        for item in wanted:
-            key = item["Key"]
-            try:
-                _check_deleted_item(item)
-                if "ETag" in item:
-                    condition = write_condition({"IfMatch": item["ETag"]})
-                    with in_s3_words(bucket, key):
-                        store.delete(bucket, [key], condition)
-                else:
-                    plain.append(key)
-            except S3Error as error:
-                errors.append({"Key": key, "Code": error.code, "Message": error.message})
-            else:
-                deleted.append({"Key": key})
-        if plain:
-            store.delete(bucket, plain)
-    return {"Deleted": [] if request["Delete"].get("Quiet") else deleted, "Errors": errors}
-
-
-def _check_deleted_item(item: Mapping[str, Any]) -> None:
-    check_key(item["Key"])
-    if item.get("VersionId", "null") != "null":
-        raise NoSuchVersion(VersionId=item["VersionId"])
 
 
 @operation("s3:GetObjectAttributes")
@@ -193,15 +180,22 @@ def get_object_attributes(
 
     Raises:
         NoSuchBucket: no such bucket.
-        NoSuchKey: no such object.
+        NoSuchKey, NoSuchVersion, MethodNotAllowed: no such object.
+        InvalidArgument: an attribute that does not exist.
+        InvalidRequest, AccessDenied: it takes a customer's key, which is missing or another.
     """
     refuse_unbuilt(request, context)
-    bucket, key = request["Bucket"], request["Key"]
-    store = context.platform.objects
-    with in_s3_words(bucket, key):
-        stored = store.get(bucket, key)
     wanted = set(request["ObjectAttributes"])
-    result: dict[str, Any] = {"LastModified": stored.last_modified_second}
+    if not wanted or wanted - _ATTRIBUTES:
+        raise InvalidArgument(
+            "Invalid attribute name specified.", ArgumentName="x-amz-object-attributes"
+        )
+    stored = find_object(request, context)
+    encryption.check_readable(stored, request)
+    result: dict[str, Any] = {
+        "LastModified": stored.last_modified_second,
+        **version_members(stored),
+    }
     if "ETag" in wanted:
         result["ETag"] = stored.etag
     if "Checksum" in wanted and stored.checksum is not None:
@@ -211,8 +205,12 @@ def get_object_attributes(
     if "ObjectSize" in wanted:
         result["ObjectSize"] = stored.size_bytes
     if "ObjectParts" in wanted and stored.parts_count:
-        result["ObjectParts"] = _describe_parts(stored, store.segments(stored), request)
+        segments = context.platform.objects.segments(stored)
+        result["ObjectParts"] = _describe_parts(stored, segments, request)
     return result
+
+
+_ATTRIBUTES = {"ETag", "Checksum", "ObjectParts", "StorageClass", "ObjectSize"}
 
 
 def _describe_parts(
@@ -242,11 +240,12 @@ def _select(
     """Return the description of what is asked for, and its offset and length in bytes."""
     check_read(stored, request)
     result = describe(stored, request)
+    result |= _lock_of(stored, context)
     override(result, request)
     if "PartNumber" in request:
         offset, length = _select_part(stored, request, context, result)
     else:
-        found = requested_range(request.get("Range", ""), stored.size_bytes)
+        found = requested_range(request["Range"], stored.size_bytes) if "Range" in request else None
         if found is None:
             return result, 0, stored.size_bytes
         offset, length = found
@@ -255,6 +254,14 @@ def _select(
     if stored.size_bytes:
         result["ContentRange"] = content_range(offset, length, stored.size_bytes)
     return result, offset, length
+
+
+def _lock_of(stored: StoredObject, context: Context) -> dict[str, Any]:
+    platform = context.platform
+    configuration = platform.bucket_configurations.find(stored.bucket)
+    if configuration is None or configuration.document("object_lock") is None:
+        return {}
+    return lock_members(object_locks.of(platform.database.reader, stored.content_id))
 
 
 def _select_part(
@@ -270,7 +277,6 @@ def _select_part(
         )
     segment = segments[number - 1]
     if stored.parts_count:
-        result["PartsCount"] = stored.parts_count
         summed = _drop_checksum(result)
         if summed and segment.checksum_value is not None:
             result[f"Checksum{stored.checksum_algorithm}"] = segment.checksum_value

@@ -1,44 +1,28 @@
-"""What requests may ask for that is not built, refused aloud: an ignored wish for encryption is a lie."""
+"""What requests may ask for that is not built, refused aloud: an ignored wish for protection is a lie."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from outcrop.services.platform import Context
-from outcrop.services.s3.errors import (
-    AccessControlListNotSupported,
-    AccessDenied,
-    KeyTooLong,
-    NoSuchVersion,
-    NotImplementedHere,
-)
+from outcrop.services.s3.errors import AccessDenied, KeyTooLong, NotImplementedHere
 
 _MOST_KEY_BYTES = 1024
 _NOT_BUILT = {
-    "ServerSideEncryption": "server-side encryption",
-    "SSEKMSKeyId": "server-side encryption",
-    "SSECustomerAlgorithm": "server-side encryption with customer keys",
-    "CopySourceSSECustomerAlgorithm": "server-side encryption with customer keys",
-    "Tagging": "object tagging",
-    "ObjectLockMode": "object lock",
-    "ObjectLockLegalHoldStatus": "object lock",
-    "ObjectLockRetainUntilDate": "object lock",
-    "ObjectLockEnabledForBucket": "object lock",
     "WriteOffsetBytes": "appending to objects",
     "MFA": "MFA delete",
+    "ObjectLockEventHold": "event holds",
+    "ObjectLockEventHoldDurationDays": "event holds",
+    "ObjectLockEventHoldDurationYears": "event holds",
+    "AnnotationDirective": "annotations",
 }
-_GRANTS = ("GrantFullControl", "GrantRead", "GrantReadACP", "GrantWrite", "GrantWriteACP")
-# With access control lists off, these two say what is so anyway.
-_HARMLESS_LISTS = {"private", "bucket-owner-full-control"}
 
 
 def refuse_unbuilt(request: Mapping[str, Any], context: Context) -> None:
-    """Check what every request on a bucket or object may say about owners, versions and protection.
+    """Check what every request on a bucket or object may say about owners and things that are not built.
 
     Raises:
         NotImplementedHere: it asks for what is not built.
-        AccessControlListNotSupported: it gives access by a list.
         AccessDenied: the bucket is not the expected owner's.
-        NoSuchVersion: it names a version.
         KeyTooLong: its key has more than 1,024 bytes.
     """
     for name, value in request.items():
@@ -48,12 +32,8 @@ def refuse_unbuilt(request: Mapping[str, Any], context: Context) -> None:
                 f"{_NOT_BUILT[name]}",
                 Header=name,
             )
-        if name in _GRANTS or (name == "ACL" and value not in _HARMLESS_LISTS):
-            raise AccessControlListNotSupported
         if name.startswith("Expected") and value != context.account_id:
             raise AccessDenied
-        if name == "VersionId" and value != "null":
-            raise NoSuchVersion(VersionId=value)
         if name == "Key" and len(value) > _MOST_KEY_BYTES // 4:
             check_key(value)
 

@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from hashlib import md5
@@ -63,13 +63,21 @@ def read_claim(request: Mapping[str, Any], context: Context) -> Claim:
     return Claim(wanted)  # a call of this process leaves the computing to us
 
 
+def algorithms_of(claim: Claim, *kept: str) -> list[str]:
+    """Return the checksums to compute of a content: those to keep, and the claimed one."""
+    return sorted({*kept, *([claim.algorithm] if claim.algorithm else [])})
+
+
 @asynccontextmanager
 async def received_content(
-    request: Mapping[str, Any], context: Context, claim: Claim, algorithms: Iterable[str]
+    request: Mapping[str, Any], claim: Claim, incoming: IncomingContent
 ) -> AsyncIterator[IncomingContent]:
     """Give the request's content, written and verified; it is discarded unless it is put.
 
-    `algorithms` are the checksums to compute besides the claimed one.
+    Args:
+        request: has the body.
+        claim: what its headers say of it.
+        incoming: where it is written; sums by `algorithms_of(claim, …)`.
 
     Raises:
         BadDigest: the content does not sum up to what the client says.
@@ -82,8 +90,7 @@ async def received_content(
     if size_bytes is not None and size_bytes > _MOST_BYTES:
         raise EntityTooLarge(ProposedSize=size_bytes, MaxSizeAllowed=_MOST_BYTES)
     expected_md5 = _decode_md5(request.get("ContentMD5"))
-    summed = {*algorithms, *([claim.algorithm] if claim.algorithm else [])}
-    with context.platform.objects.incoming(sorted(summed)) as content:
+    with incoming as content:
         await content.read_from(body)
         if expected_md5 is not None and content.md5() != expected_md5:
             raise BadDigest("The Content-MD5 you specified did not match what we received.")

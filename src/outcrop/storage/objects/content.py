@@ -1,4 +1,4 @@
-"""Content files: written once, never changed, removed when no row names them.
+"""Content files: sealed as they are written, never changed, removed when no row names them.
 
 Two folders:
     data/<2 hex>/<id>   content that rows name
@@ -15,7 +15,6 @@ import errno
 import hashlib
 import os
 import secrets
-import shutil
 import threading
 from collections import Counter
 from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Sequence
@@ -25,13 +24,14 @@ from pathlib import Path
 from typing import Self
 
 from outcrop.core.errors import StorageFull
+from outcrop.crypto.sealed import SealedFile, Sealer
 from outcrop.storage.objects.checksums import Checksum, encode, new_checksum
+from outcrop.storage.objects.seals import Seal, file_context, file_key
 
 BLOCK_BYTES = 1 << 20
 # More than there are cores: threads that wait for the disk must not keep others from hashing.
 _THREADS = 8
 _FULL_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-_NO_LINK = {errno.EMLINK, errno.EPERM, errno.EXDEV, errno.ENOTSUP}
 
 
 class ContentFiles:
@@ -58,32 +58,38 @@ class ContentFiles:
         """Return the file of a content that is in place."""
         return self._data / content_id[:2] / content_id
 
-    def read(self, content_id: str, size_bytes: int) -> bytes:
-        """Return a whole content, without the layers of Python's file objects.
+    def open(self, content_id: str, size_bytes: int, data_key: bytes) -> "SealedFile | ClearFile":
+        """Open a content for reading.
+
+        Args:
+            content_id: its name.
+            size_bytes: what its row says it has.
+            data_key: of the object that it belongs to; b"" for content in clear.
 
         Raises:
             FileNotFoundError: it has been removed.
-            OSError: it is shorter than it should be.
+            SealBroken: it was changed, or the key is not its own.
+            OSError: its size is another.
         """
-        descriptor = os.open(f"{self._data}/{content_id[:2]}/{content_id}", os.O_RDONLY)
-        try:
-            content = os.read(descriptor, size_bytes)
-        finally:
-            os.close(descriptor)
-        if len(content) < size_bytes:
-            raise OSError(f"content {content_id} is shorter than its row says")
-        return content
+        path = self.path(content_id)
+        file: SealedFile | ClearFile
+        if data_key:
+            file = SealedFile(path, file_key(data_key, content_id), file_context(content_id))
+        else:
+            file = ClearFile(path)
+        if file.size_bytes != size_bytes:
+            file.close()
+            raise OSError(f"content {content_id} has another size than its row says")
+        return file
 
-    def new(self, algorithms: Iterable[str] = ()) -> "IncomingContent":
+    def new(self, algorithms: Iterable[str], seal: Seal) -> "IncomingContent":
         """Begin a content; it ends with `place` and `settle`, or with `discard`.
 
         Args:
             algorithms: checksums to compute besides MD5.
+            seal: how it is sealed.
         """
-        content_id = secrets.token_hex(16)
-        return IncomingContent(
-            self, content_id, self._incoming / content_id, algorithms, self._check_room
-        )
+        return IncomingContent(self, self._incoming, algorithms, seal, self._check_room)
 
     def place(self, content_id: str) -> None:
         """Bring a written and flushed content from `incoming` to `data`, leaving it in doubt."""
@@ -96,23 +102,6 @@ class ContentFiles:
                 _flush_folder(self._data)
                 os.link(self._incoming / content_id, target)
             _flush_folder(target.parent)
-
-    def duplicate(self, content_id: str) -> str:
-        """Place the same content under a new id (a hard link; no bytes move) and return the id.
-
-        The new one is in doubt until `settle`.
-        """
-        copy_id = secrets.token_hex(16)
-        waiting = self._incoming / copy_id
-        with reporting_full_disk():
-            try:
-                os.link(self.path(content_id), waiting)
-            except OSError as error:
-                if error.errno not in _NO_LINK:
-                    raise
-                shutil.copyfile(self.path(content_id), waiting)
-        self.place(copy_id)
-        return copy_id
 
     def doubt(self, content_ids: Iterable[str]) -> None:
         """Mark contents that the coming commit makes superfluous."""
@@ -185,29 +174,60 @@ class ContentFiles:
             )
 
 
+class ClearFile:
+    """A content that lies on disk as it is, as those of the first schemas do.
+
+    Attributes:
+        size_bytes: its size.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        self.size_bytes = os.fstat(self._descriptor).st_size
+
+    def close(self) -> None:
+        """Close the file; more than once does no harm."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def pieces(self, offset_bytes: int, length_bytes: int) -> Iterator[bytes]:
+        """Yield a range of the content in pieces of at most 1 MiB."""
+        end = min(self.size_bytes, offset_bytes + length_bytes)
+        while offset_bytes < end:
+            piece = os.pread(self._descriptor, min(BLOCK_BYTES, end - offset_bytes), offset_bytes)
+            if not piece:
+                return
+            yield piece
+            offset_bytes += len(piece)
+
+
 class IncomingContent:
-    """One content being written: hashed on the way, in worker threads.
+    """One content being written: hashed and sealed on the way, in worker threads.
 
     As a context manager it discards itself at the end, unless it was handed over to a commit.
 
     Attributes:
         content_id: its name.
-        size_bytes: how much has been written.
+        size_bytes: how much of it has been taken in.
+        seal: how it is sealed.
     """
 
     def __init__(
         self,
         files: ContentFiles,
-        content_id: str,
-        path: Path,
+        folder: Path,
         algorithms: Iterable[str],
+        seal: Seal,
         check_room: Callable[[int, int], None],
     ) -> None:
-        self.content_id = content_id
+        self.content_id = secrets.token_hex(16)
         self.size_bytes = 0
+        self.seal = seal
         self._files = files
-        self._path = path
+        self._path = folder / self.content_id
         self._check_room = check_room
+        self._sealer: Sealer | None = None
         self._md5 = hashlib.md5(usedforsecurity=False)
         self._checksums: dict[str, Checksum] = {name: new_checksum(name) for name in algorithms}
         self._descriptor: int | None = None
@@ -258,17 +278,34 @@ class IncomingContent:
         with self._lock, reporting_full_disk():
             if self._is_over:
                 return
-            if self._descriptor is None:
-                self._descriptor = os.open(
-                    self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600
-                )
-            self._check_room(self._descriptor, sum(map(len, pieces)))
+            descriptor = self._descriptor
+            if descriptor is None:
+                descriptor = self._descriptor = self._open()
+            self._check_room(descriptor, sum(map(len, pieces)))
             for piece in pieces:
-                _write_all(self._descriptor, piece)
+                if self._sealer is None:
+                    _write_all(descriptor, piece)
+                else:
+                    self._sealer.update(piece)
                 self.size_bytes += len(piece)
                 self._md5.update(piece)
                 for checksum in self._checksums.values():
                     checksum.update(piece)
+
+    def _open(self) -> int:
+        descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        self._descriptor = descriptor
+        if self.seal.data_key:
+            self._sealer = Sealer(
+                lambda sealed: _write_all(descriptor, sealed),
+                file_key(self.seal.data_key, self.content_id),
+                file_context(self.content_id),
+            )
+        return descriptor
+
+    def etag(self) -> str:
+        """Return the entity tag of what was written: its MD5, unless the seal is to hide that."""
+        return secrets.token_hex(16) if self.seal.hides_digest else self._md5.hexdigest()
 
     def md5(self) -> bytes:
         """Return the MD5 of what was written."""
@@ -287,6 +324,8 @@ class IncomingContent:
         self.write([])  # an empty object has a file too
         with self._lock, reporting_full_disk():
             assert self._descriptor is not None
+            if self._sealer is not None:
+                self._sealer.finish()
             os.fsync(self._descriptor)
             self._close()
             self._files.place(self.content_id)

@@ -5,6 +5,9 @@ ObjectStoreError
 ├── BucketExists
 ├── BucketNotEmpty
 ├── ObjectMissing
+│   └── ObjectHidden           by a delete marker
+├── VersionMissing
+├── VersionIsMarker        a delete marker, which has no content
 ├── ConditionFailed        the object is not in the state that the caller required
 ├── UploadMissing
 └── PartsRejected          a multipart upload cannot be completed with these parts
@@ -36,6 +39,34 @@ class BucketNotEmpty(ObjectStoreError):
 
 class ObjectMissing(ObjectStoreError):
     """The bucket exists and has no object under this key."""
+
+
+class ObjectHidden(ObjectMissing):
+    """The newest version of the key is a delete marker.
+
+    Args:
+        version_id: the marker's.
+    """
+
+    def __init__(self, message: str, version_id: str) -> None:
+        super().__init__(message)
+        self.version_id = version_id
+
+
+class VersionMissing(ObjectStoreError):
+    """The key has no version of this id."""
+
+
+class VersionIsMarker(ObjectStoreError):
+    """The version named is a delete marker.
+
+    Args:
+        last_modified_us: when it was made.
+    """
+
+    def __init__(self, message: str, last_modified_us: int) -> None:
+        super().__init__(message)
+        self.last_modified_us = last_modified_us
 
 
 class ConditionFailed(ObjectStoreError):

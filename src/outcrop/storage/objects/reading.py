@@ -1,18 +1,16 @@
 """Reading an object's content, whatever files it lies in, while others replace or delete it."""
 
 import asyncio
-import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Self
 
-from outcrop.storage.objects.content import ContentFiles
+from outcrop.crypto.sealed import SealedFile
+from outcrop.storage.objects.content import ClearFile, ContentFiles
 from outcrop.storage.objects.records import Segment
-
-PIECE_BYTES = 256 * 1024
 
 
 class ContentStream:
-    """An asynchronous iterator over a range of an object, in pieces of at most 256 KiB.
+    """An asynchronous iterator over a range of an object, in pieces of at most 1 MiB.
 
     Its files stay in place until it is read to the end, closed or forgotten.
 
@@ -20,6 +18,7 @@ class ContentStream:
         segments: all of the object's segments, in order, held by the caller (`ContentFiles.hold`).
         offset_bytes: where to begin in the object.
         length_bytes: how much to read.
+        data_key: of the object; b"" where it lies in clear.
     """
 
     def __init__(
@@ -28,13 +27,16 @@ class ContentStream:
         segments: Sequence[Segment],
         offset_bytes: int,
         length_bytes: int,
+        data_key: bytes,
     ) -> None:
         self._files = files
         self._held = [segment.content_id for segment in segments]
         self._pending = list(reversed(segments))
         self._position = offset_bytes
         self._end = offset_bytes + length_bytes
-        self._descriptor: int | None = None
+        self._data_key = data_key
+        self._file: SealedFile | ClearFile | None = None
+        self._pieces: Iterator[bytes] = iter(())
 
     def __aiter__(self) -> Self:
         return self
@@ -53,12 +55,11 @@ class ContentStream:
             self._pending.pop()
             self._close_file()
         segment = self._pending[-1]
-        if self._descriptor is None:
-            path = self._files.path(segment.content_id)
-            self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        inside = self._position - segment.offset_bytes
-        size_bytes = min(PIECE_BYTES, self._end - self._position, segment.size_bytes - inside)
-        piece = os.pread(self._descriptor, size_bytes, inside)
+        if self._file is None:
+            self._file = self._files.open(segment.content_id, segment.size_bytes, self._data_key)
+            inside = self._position - segment.offset_bytes
+            self._pieces = self._file.pieces(inside, self._end - self._position)
+        piece = next(self._pieces, b"")
         if not piece:
             raise OSError(f"content {segment.content_id} is shorter than its row says")
         self._position += len(piece)
@@ -79,6 +80,6 @@ class ContentStream:
         self._position = self._end
 
     def _close_file(self) -> None:
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
+        if self._file is not None:
+            self._file.close()
+            self._file = None

@@ -4,17 +4,20 @@ import asyncio
 import hashlib
 import json
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from sqlalchemy import Connection, bindparam, delete, insert, literal_column, or_, select, update
 from sqlalchemy import and_ as both
-from sqlalchemy import bindparam, delete, insert, literal_column, or_, select
 
 from outcrop.core.clock import Clock
+from outcrop.storage import object_locks
 from outcrop.storage.database.engine import Database
 from outcrop.storage.database.tables import objects as tables
-from outcrop.storage.objects import checksums, rows
+from outcrop.storage.database.tables.bucket_configuration import object_acls
+from outcrop.storage.database.tables.bucket_configuration import object_locks as locks
+from outcrop.storage.objects import checksums, rows, seals
 from outcrop.storage.objects.content import ContentFiles, IncomingContent
 from outcrop.storage.objects.errors import (
     PartMissing,
@@ -36,7 +39,9 @@ from outcrop.storage.objects.records import (
     UploadedPart,
     to_microseconds,
 )
+from outcrop.storage.objects.seals import Seal
 from outcrop.storage.prepared import Prepared
+from outcrop.storage.service_keys import ServiceKeys
 
 MINIMUM_PART_BYTES = 5 << 20  # of every part but the last: S3's limit
 
@@ -57,7 +62,10 @@ class NamedPart:
 class Uploads:
     """The multipart uploads of one store."""
 
-    def __init__(self, database: Database, clock: Clock, files: ContentFiles) -> None:
+    def __init__(
+        self, database: Database, clock: Clock, files: ContentFiles, keys: ServiceKeys
+    ) -> None:
+        self._keys = keys
         self._database = database
         self._clock = clock
         self._files = files
@@ -72,6 +80,10 @@ class Uploads:
             uploads.c.metadata_json,
             uploads.c.checksum_algorithm,
             uploads.c.checksum_type,
+            uploads.c.tags_json,
+            uploads.c.sealing,
+            uploads.c.sealed_key,
+            uploads.c.sealing_json,
         )
         self._select = Prepared(
             select(*columns).where(uploads.c.upload_id == bindparam("upload_id"))
@@ -96,6 +108,18 @@ class Uploads:
                 literal_column("0")
             )  # SQLite's dialect writes an OFFSET of its own, as a parameter
         )
+        self._select_completed = [
+            Prepared(
+                select(*rows.columns_of(table))
+                .join_from(table, tables.buckets, table.c.bucket == tables.buckets.c.name)
+                .where(
+                    table.c.bucket == bindparam("bucket"),
+                    table.c.key == bindparam("key"),
+                    table.c.upload_id == bindparam("upload_id"),
+                )
+            )
+            for table in (tables.objects, tables.object_versions)
+        ]
         self._select_parts = Prepared(
             select(
                 parts.c.number,
@@ -113,15 +137,21 @@ class Uploads:
             )  # SQLite's dialect writes an OFFSET of its own, as a parameter
         )
 
-    def create(
+    def create(  # noqa: PLR0913  # what an upload consists of
         self,
         bucket: str,
         key: str,
         attributes: Attributes,
         checksum_algorithm: str,
         checksum_type: ChecksumType,
+        *,
+        seal: Seal,
+        companion: Callable[[Connection, Upload], None] | None = None,
     ) -> Upload:
         """Begin an upload.
+
+        `companion` writes, in the same transaction, what the object is to have beside its row (its lock, its access
+        control list), under the upload's id in place of the content's.
 
         Raises:
             BucketMissing: no such bucket.
@@ -136,13 +166,19 @@ class Uploads:
             metadata_json=rows.to_json(dict(attributes.metadata)),
             checksum_algorithm=checksum_algorithm,
             checksum_type=checksum_type,
+            tags_json=rows.tags_to_json(attributes.tags),
+            sealing=seal.sealing,
+            sealed_key=seal.wrapped,
+            sealing_json=seal.particulars_json,
         )
         with self._database.write(durable=True) as connection:
-            rows.require_bucket(connection, bucket)
+            rows.versioning_of(connection, bucket)
             connection.execute(
                 insert(tables.uploads),
                 {column.name: getattr(upload, column.name) for column in tables.uploads.columns},
             )
+            if companion is not None:
+                companion(connection, upload)
         return upload
 
     def get(self, bucket: str, key: str, upload_id: str) -> Upload:
@@ -178,6 +214,37 @@ class Uploads:
         )
         return [UploadedPart(*row) for row in found]
 
+    def incoming(
+        self, upload: Upload, algorithms: Iterable[str] = (), data_key: bytes | None = None
+    ) -> IncomingContent:
+        """Begin the content of a part.
+
+        Args:
+            upload: that it is for.
+            algorithms: checksums to compute besides MD5.
+            data_key: the upload's; None where this server's own key opens it.
+
+        Raises:
+            SealBroken: the upload's row was changed.
+        """
+        if data_key is None:
+            assert upload.sealing in {seals.IN_CLEAR, seals.SSE_S3}
+            wrapped = upload.sealed_key
+            data_key = (
+                b""
+                if wrapped is None
+                else seals.unwrap(self._keys, upload.bucket, upload.key, wrapped)
+            )
+        return self._files.new(algorithms, Seal(upload.sealing, data_key))
+
+    def completed(self, bucket: str, key: str, upload_id: str) -> StoredObject | None:
+        """Return the version that an upload became, where it is still there: completing is repeatable."""
+        for prepared in self._select_completed:
+            row = prepared.first(self._database.reader, bucket=bucket, key=key, upload_id=upload_id)
+            if row is not None:
+                return StoredObject(*row)
+        return None
+
     async def put_part(self, upload: Upload, number: int, content: IncomingContent) -> UploadedPart:
         """Keep a part, in the place of one with the same number; it is summed by the upload's algorithm.
 
@@ -196,7 +263,7 @@ class Uploads:
             number=number,
             content_id=content.content_id,
             size_bytes=content.size_bytes,
-            etag=content.md5().hex(),
+            etag=content.etag(),
             last_modified_us=to_microseconds(self._clock.now()),
             checksum_value=None if algorithm is None else content.checksum(algorithm),
         )
@@ -244,6 +311,7 @@ class Uploads:
             done = connection.execute(
                 delete(tables.uploads).where(tables.uploads.c.upload_id == upload.upload_id)
             )
+            object_locks.forget(connection, [upload.upload_id])
         if done.rowcount:
             self._files.settle(removed=contents)
 
@@ -274,7 +342,13 @@ class Uploads:
                 raise PartsRejected(
                     f"the parts sum up to {stored.checksum_value}, not to {checksum.value}"
                 )
-            superfluous = rows.replace(connection, stored, segments, condition)
+            stored, superfluous = rows.replace(connection, stored, segments, condition)
+            for table in (locks, object_acls):
+                connection.execute(
+                    update(table)
+                    .where(table.c.content_id == upload.upload_id)
+                    .values(content_id=stored.content_id)
+                )
             used = {part.content_id for part in chosen}
             superfluous += [
                 part.content_id for part in present.values() if part.content_id not in used
@@ -306,7 +380,9 @@ class Uploads:
             modified_us=to_microseconds(self._clock.now()),
             attributes=_attributes(upload),
             checksum=_checksum_of_whole(upload, parts),
+            seal=Seal(upload.sealing, b"", upload.sealed_key, upload.sealing_json),
             parts_count=len(parts),
+            upload_id=upload.upload_id,
         )
         return stored, segments
 
@@ -354,5 +430,8 @@ def _checksum_of_whole(upload: Upload, parts: Sequence[UploadedPart]) -> StoredC
 
 def _attributes(upload: Upload) -> Attributes:
     return Attributes(
-        json.loads(upload.headers_json), json.loads(upload.metadata_json), upload.storage_class
+        json.loads(upload.headers_json),
+        json.loads(upload.metadata_json),
+        upload.storage_class,
+        json.loads(upload.tags_json) if upload.tags_json else {},
     )
