@@ -5,7 +5,9 @@ Only data is taken: safetensors, never pickled weights, and no model that brings
 
 import errno
 import json
+import os
 import shutil
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,7 @@ _WANTED = (
     "*.safetensors.index.json",
     "LICENSE*",
 )
+_LARGEST_HEADER_BYTES = 100_000_000  # safetensors' own limit
 _TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json")
 
 
@@ -71,6 +74,8 @@ def copy_model(source: str, model_id: str, parent: Path) -> Path:
         else:
             _download(source, incoming)
             check_model(incoming)
+        for weights in incoming.glob("*.safetensors"):
+            _drop_metadata(weights)
         (incoming / MANIFEST).write_text(json.dumps({"source": source}))
         return incoming.rename(parent / model_id)
     except OSError as error:
@@ -115,6 +120,35 @@ def _copy_files(source: Path, target: Path) -> None:
         for file in source.glob(pattern):
             if file.is_file():
                 shutil.copyfile(file, target / file.name)
+
+
+def _drop_metadata(path: Path) -> None:
+    """Blank what a safetensors file says beside its tensors.
+
+    Writers put anything there (training commands, data set names, notes), nothing reads it here, and base models lie
+    in clear. The header keeps its length, so the tensors stay where they are.
+
+    Raises:
+        ModelNotFound: the file is no safetensors file.
+    """
+    with path.open("r+b") as file:
+        try:
+            (size_bytes,) = struct.unpack("<Q", file.read(8))
+            if size_bytes > _LARGEST_HEADER_BYTES:
+                raise ValueError(f"its header would have {size_bytes} bytes")
+            header = json.loads(file.read(size_bytes))
+            said = header.pop("__metadata__", None) or {}
+        except (struct.error, ValueError, AttributeError) as error:
+            raise ModelNotFound(f"{path.name} is no safetensors file: {error}") from error
+        if said.keys() <= {"format"}:
+            return
+        if "format" in said:
+            header["__metadata__"] = {"format": said["format"]}
+        text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+        file.seek(8)
+        file.write(text.ljust(size_bytes))
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _download(hub_id: str, target: Path) -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 from outcrop.app import BUNDLED_MODEL
 from outcrop.core.errors import ModelNotFound
@@ -101,6 +102,20 @@ def test_an_added_model_is_a_copy_without_what_could_run_code(
     assert "acme.small-v1:0" in {model.model_id for model in store.list()}
     with pytest.raises(ModelNotFound, match="already in the catalogue"):
         store.add(str(source), "acme.small-v1:0")
+
+
+def test_notes_in_a_weights_file_are_not_kept(store: BaseModelStore, source: Path) -> None:
+    path = source / "model.safetensors"
+    tensors = load_file(path)
+    save_file(tensors, path, metadata={"format": "pt", "note": "trained on secret things"})
+    added = store.add(str(source), "acme.small-v1:0")
+    copy = added.folder / "model.safetensors"
+    assert b"secret" not in copy.read_bytes()
+    kept = load_file(copy)
+    assert kept.keys() == tensors.keys()
+    assert all(torch.equal(kept[name], tensors[name]) for name in tensors)
+    with safe_open(copy, "pt") as opened:
+        assert opened.metadata() == {"format": "pt"}
 
 
 def test_a_model_added_by_another_process_is_seen(
