@@ -31,6 +31,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 from support.machine import describe_machine
 from support.running_server import RunningServer
+from support.service_role import make_service_role
 
 ROUNDS = 5
 OUR_REQUESTS = 2400
@@ -47,7 +48,7 @@ PATHS = {
     ),
     "S3 GetObject, 4 KiB": ("/bench-data/object", "s3", 8.0),
 }
-ROLE = "arn:aws:iam::000000000000:role/Customization"
+PEERS_ROLE = "arn:aws:iam::000000000000:role/Customization"
 
 
 @dataclass
@@ -204,11 +205,12 @@ def prepare(server: Server, home: Path | None) -> None:
         for index in range(32)
     )
     storage.put_object(Bucket="bench-data", Key="train.jsonl", Body=records.encode())
+    role = make_service_role(server.client("iam"), "000000000000") if home else PEERS_ROLE
     for index in range(1 if home else JOBS):
         bedrock.create_model_customization_job(
             jobName=f"job-{index}",
             customModelName=f"model-{index}",
-            roleArn=ROLE,
+            roleArn=role,
             baseModelIdentifier="outcrop.nano-v1:0" if home else "amazon.titan-text-express-v1",
             trainingDataConfig={"s3Uri": "s3://bench-data/train.jsonl"},
             outputDataConfig={"s3Uri": "s3://bench-data/output/"},

@@ -13,10 +13,28 @@ trap 'rm -rf "$scratch"' EXIT
 aws s3 mb "s3://$name"
 aws s3 cp "$training_file" "s3://$name/train.jsonl"
 
+# The role that the job acts as: this account's customization jobs may assume it, for this bucket.
+account=$(aws sts get-caller-identity --query Account --output text)
+cat > "$scratch/trust.json" <<JSON
+{"Version": "2012-10-17", "Statement": [{
+  "Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "bedrock.amazonaws.com"},
+  "Condition": {
+    "StringEquals": {"aws:SourceAccount": "$account"},
+    "ArnEquals": {"aws:SourceArn": "arn:aws:bedrock:*:$account:model-customization-job/*"}}}]}
+JSON
+cat > "$scratch/data.json" <<JSON
+{"Version": "2012-10-17", "Statement": [{
+  "Effect": "Allow", "Action": ["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:ListBucket"],
+  "Resource": ["arn:aws:s3:::$name", "arn:aws:s3:::$name/*"]}]}
+JSON
+role=$(aws iam create-role --role-name "$name" --query Role.Arn --output text \
+  --assume-role-policy-document "file://$scratch/trust.json")
+aws iam put-role-policy --role-name "$name" --policy-name data --policy-document "file://$scratch/data.json"
+
 aws bedrock create-model-customization-job \
   --job-name "$name" \
   --custom-model-name "$name" \
-  --role-arn arn:aws:iam::000000000000:role/customize \
+  --role-arn "$role" \
   --base-model-identifier outcrop.nano-v1:0 \
   --training-data-config "{\"s3Uri\": \"s3://$name/train.jsonl\"}" \
   --output-data-config "{\"s3Uri\": \"s3://$name/output/\"}" \
@@ -49,3 +67,5 @@ aws bedrock-runtime converse --model-id "$throughput" --inference-config maxToke
 aws bedrock delete-provisioned-model-throughput --provisioned-model-id "$throughput"
 aws bedrock delete-custom-model --model-identifier "$name"
 aws s3 rb --force "s3://$name"
+aws iam delete-role-policy --role-name "$name" --policy-name data
+aws iam delete-role --role-name "$name"

@@ -17,15 +17,14 @@ from pathlib import Path
 import boto3
 
 BASE_MODEL = "outcrop.nano-v1:0"
-# Any role of the account; the job reads and writes the bucket as a session of it.
-ROLE = "arn:aws:iam::000000000000:role/customize"
 
 
 def main(training_file: Path) -> None:
     """Run every step and print what comes back."""
     name = f"example-{uuid.uuid4().hex[:8]}"
     upload(name, training_file)
-    model = customize(name)
+    role = create_role(name)
+    model = customize(name, role)
     throughput = serve(name, model)
     question = json.loads(training_file.read_text().splitlines()[0])["prompt"]
     ask(throughput, question)
@@ -33,7 +32,10 @@ def main(training_file: Path) -> None:
     bedrock.delete_provisioned_model_throughput(provisionedModelId=throughput)
     bedrock.delete_custom_model(modelIdentifier=model)
     empty_and_delete(name)
-    print("deleted:   throughput, model, bucket")
+    iam = boto3.client("iam")
+    iam.delete_role_policy(RoleName=name, PolicyName="data")
+    iam.delete_role(RoleName=name)
+    print("deleted:   throughput, model, bucket, role")
 
 
 def upload(bucket: str, training_file: Path) -> None:
@@ -44,13 +46,45 @@ def upload(bucket: str, training_file: Path) -> None:
     print(f"uploaded:  s3://{bucket}/train.jsonl")
 
 
-def customize(name: str) -> str:
+def create_role(name: str) -> str:
+    """Make the role that the job acts as: this account's customization jobs may assume it, for this bucket."""
+    account = boto3.client("sts").get_caller_identity()["Account"]
+    region = boto3.session.Session().region_name
+    trust = {
+        "Effect": "Allow",
+        "Principal": {"Service": "bedrock.amazonaws.com"},
+        "Action": "sts:AssumeRole",
+        "Condition": {
+            "StringEquals": {"aws:SourceAccount": account},
+            "ArnEquals": {
+                "aws:SourceArn": f"arn:aws:bedrock:{region}:{account}:model-customization-job/*"
+            },
+        },
+    }
+    data = {
+        "Effect": "Allow",
+        "Action": ["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:ListBucket"],
+        "Resource": [f"arn:aws:s3:::{name}", f"arn:aws:s3:::{name}/*"],
+    }
+    iam = boto3.client("iam")
+    role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=policy(trust))["Role"]["Arn"]
+    iam.put_role_policy(RoleName=name, PolicyName="data", PolicyDocument=policy(data))
+    print(f"role:      {role}")
+    return role
+
+
+def policy(statement: dict) -> str:
+    """Return a policy document of one statement."""
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+def customize(name: str, role: str) -> str:
     """Train a custom model and return its ARN."""
     bedrock = boto3.client("bedrock")
     bedrock.create_model_customization_job(
         jobName=name,
         customModelName=name,
-        roleArn=ROLE,
+        roleArn=role,
         baseModelIdentifier=BASE_MODEL,
         trainingDataConfig={"s3Uri": f"s3://{name}/train.jsonl"},
         outputDataConfig={"s3Uri": f"s3://{name}/output/"},

@@ -22,13 +22,16 @@ from outcrop.governance.audit.recorder import Recorder
 from outcrop.governance.audit.retention import Retention
 from outcrop.governance.audit.trail import AuditTrail
 from outcrop.governance.quotas import Quotas
+from outcrop.identity.authorization import Authorizer
 from outcrop.identity.credentials import CredentialStore, RootKey, load_or_make_root_key
 from outcrop.identity.directory import Directory
+from outcrop.identity.rules import load_rules
 from outcrop.inference.pool import EnginePool
 from outcrop.log import configure_logging
 from outcrop.services.bedrock import workflows
 from outcrop.services.kms import destruction
 from outcrop.services.platform import Platform
+from outcrop.services.resources import ServiceResources
 from outcrop.services.s3.cors import CrossOrigin
 from outcrop.services.s3.lifecycle_sweep import LifecycleThread
 from outcrop.storage.base_models import BaseModelStore
@@ -193,6 +196,9 @@ def _compose(
         account_id=root_key.account_id,
         services=FURTHER_SERVICES,
         clock=clock,
+        authorizer=Authorizer(
+            root_key.account_id, load_rules(), directory, ServiceResources(platform)
+        ),
         audit=Recorder(audit, root_key.account_id),
         cross_origin=CrossOrigin(platform.bucket_configurations),
     )

@@ -21,6 +21,7 @@ from outcrop.app import BUNDLED_MODEL
 from outcrop.storage.base_models import BaseModelStore
 from outcrop.storage.home import Home
 from support.running_server import RunningServer, running_server
+from support.service_role import make_service_role
 
 CHECKPOINT_INTERVAL = 5
 RECORDS = 64
@@ -86,7 +87,9 @@ class DisturbedJob:
         created = self.server.client("bedrock").create_model_customization_job(
             jobName=self.name,
             customModelName=f"model-{self.name}",
-            roleArn="arn:aws:iam::000000000000:role/customization",
+            roleArn=make_service_role(
+                self.server.client("iam"), self.server.root_key["account_id"]
+            ),
             baseModelIdentifier=BASE_MODEL,
             trainingDataConfig={"s3Uri": f"s3://{BUCKET}/train.jsonl"},
             outputDataConfig={"s3Uri": f"s3://{BUCKET}/out"},

@@ -48,6 +48,7 @@ def assert_nothing_is_left(server: RunningServer) -> None:
     assert bedrock.list_custom_models()["modelSummaries"] == []
     assert bedrock.list_provisioned_model_throughputs()["provisionedModelSummaries"] == []
     assert server.client("s3").list_buckets()["Buckets"] == []
+    assert server.client("iam").list_roles()["Roles"] == []
 
 
 def test_the_boto3_example_runs_from_upload_to_delete(

@@ -13,14 +13,32 @@ import uvloop
 from botocore.config import Config
 
 from gateway import small_operations
+from outcrop.aws.operation import Principal
 from outcrop.config import Settings
 from outcrop.crypto.certificates import ServerCertificate, ensure_certificate
 from outcrop.gateway.gateway import Gateway
 from outcrop.gateway.operations import collect_operations
 from outcrop.gateway.server import Listening, serve
+from outcrop.identity.authorization import Authorizer
 from outcrop.identity.credentials import CredentialStore, RootKey, load_or_make_root_key
+from outcrop.identity.directory import PrincipalPolicies
+from outcrop.identity.policy import parse_policy
+from outcrop.identity.rules import load_rules
 
 START_SECONDS = 30
+EVERYTHING = {
+    "Version": "2012-10-17",
+    "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"},
+}
+
+
+class OnlySessionsMay:
+    """Gives sessions of roles every permission, and nobody else any."""
+
+    def policies_of(self, principal: Principal) -> PrincipalPolicies:
+        if principal.type != "AssumedRole":
+            return PrincipalPolicies()
+        return PrincipalPolicies((("everything", parse_policy(EVERYTHING)),))
 
 
 class Served:
@@ -43,6 +61,7 @@ class Served:
             self.platform,
             self.settings,
             account_id=self.root_key.account_id,
+            authorizer=Authorizer(self.root_key.account_id, load_rules(), OnlySessionsMay()),
         )
         self.listening: Listening | None = None
         self.failure: BaseException | None = None

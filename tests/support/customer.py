@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from support.running_server import RunningServer
+from support.service_role import make_service_role
 
 BASE_MODEL = "outcrop.nano-v1:0"
 ROLE = "arn:aws:iam::000000000000:role/service-role/customization"
@@ -101,7 +102,8 @@ class Customer:
 
 
 def make_customer(server: RunningServer) -> Customer:
-    """Return a new customer with a bucket of their own."""
+    """Return a new customer with a bucket of their own; the service role is the same for all of a server."""
+    assert make_service_role(server.client("iam"), server.root_key["account_id"]) == ROLE
     bucket = f"customer-{uuid.uuid4().hex[:8]}"
     customer = Customer(server, bucket, server.client("bedrock"), server.client("s3"))
     customer.s3.create_bucket(Bucket=bucket)

@@ -82,6 +82,11 @@ class Server:
         return client
 
     @property
+    def iam(self) -> Any:  # of IAM no stubs are installed
+        """A boto3 client of IAM."""
+        return self._client("iam")
+
+    @property
     def bedrock(self) -> "BedrockClient":
         """A boto3 client of Bedrock's control plane."""
         client: BedrockClient = self._client("bedrock")

@@ -101,11 +101,6 @@ class Authorizer:
         self._policies = policies
         self._resources = resources
 
-    @property
-    def has_rules(self) -> bool:
-        """Whether any operation has a rule."""
-        return bool(self._rules)
-
     def check(
         self,
         operation: str,
@@ -156,8 +151,7 @@ class Authorizer:
         for need in needs:
             facts = self._facts(need)
             if is_root and (
-                need.action in _ALWAYS_ROOTS
-                or (not facts.policy and need.action not in _TRUST_ACTIONS)
+                need.action in _ALWAYS_ROOTS or (not facts.policy and not _asks_trust_policy(need))
             ):
                 continue
             if common is None:
@@ -236,11 +230,15 @@ def _bearing(principal: Principal) -> Need:
     return Need("bedrock:CallWithBearerToken", "*", key)
 
 
+def _asks_trust_policy(need: Need) -> bool:
+    return need.action in _TRUST_ACTIONS and ":role/" in need.resource
+
+
 def _resource_policy(
     need: Need, facts: ResourceFacts, principal: Principal
 ) -> tuple[ResourcePolicyMode, Policy | None]:
     """Return a resource's policy as far as it counts for this caller, and what it is worth."""
-    if need.action in _TRUST_ACTIONS:
+    if _asks_trust_policy(need):
         trust = cached_policy(facts.policy, PolicyKind.TRUST) if facts.policy else None
         return ResourcePolicyMode.TRUST, trust
     is_standard = not need.action.startswith("kms:")

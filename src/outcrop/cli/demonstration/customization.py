@@ -1,5 +1,6 @@
-"""Upload, job, throughput: the calls a program makes to get a custom model that answers."""
+"""Upload, role, job, throughput: the calls a program makes to get a custom model that answers."""
 
+import json
 import secrets
 import time
 from collections.abc import Mapping
@@ -58,8 +59,52 @@ def upload(server: Server, examples: Examples) -> Upload:
     )
 
 
+def create_role(server: Server, data: Upload) -> str:
+    """Make the service role that the job acts as, with no more than the job needs, and return its ARN.
+
+    Only Amazon Bedrock may assume it, only for customization jobs, and only for those of this account and region:
+    the conditions keep it from being used through somebody else's job.
+    """
+    account_id = server.root_key.account_id
+    jobs = f"arn:aws:bedrock:{server.region}:{account_id}:model-customization-job/*"
+    trust = {
+        "Effect": "Allow",
+        "Principal": {"Service": "bedrock.amazonaws.com"},
+        "Action": "sts:AssumeRole",
+        "Condition": {
+            "StringEquals": {"aws:SourceAccount": account_id},
+            "ArnEquals": {"aws:SourceArn": jobs},
+        },
+    }
+    bucket = f"arn:aws:s3:::{data.bucket}"
+    permissions: list[Mapping[str, Any]] = [
+        {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": bucket},
+        {"Effect": "Allow", "Action": "s3:GetObject", "Resource": f"{bucket}/*"},
+        {
+            "Effect": "Allow",
+            "Action": ["s3:PutObject", "s3:DeleteObject"],
+            "Resource": f"{bucket}/output/*",
+        },
+    ]
+    name = f"outcrop-{data.name}"
+    role = server.iam.create_role(RoleName=name, AssumeRolePolicyDocument=_policy(trust))
+    server.iam.put_role_policy(
+        RoleName=name, PolicyName="customization", PolicyDocument=_policy(*permissions)
+    )
+    arn: str = role["Role"]["Arn"]
+    return arn
+
+
+def _policy(*statements: Mapping[str, Any]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": statements})
+
+
 def create_job(
-    server: Server, data: Upload, base_model: str, hyperparameters: Mapping[str, str]
+    server: Server,
+    data: Upload,
+    role_arn: str,
+    base_model: str,
+    hyperparameters: Mapping[str, str],
 ) -> str:
     """Start the customization job and return its ARN."""
     validation = (
@@ -70,7 +115,7 @@ def create_job(
     answer = server.bedrock.create_model_customization_job(
         jobName=data.name,
         customModelName=data.name,
-        roleArn=f"arn:aws:iam::{server.root_key.account_id}:role/outcrop-demo",
+        roleArn=role_arn,
         baseModelIdentifier=base_model,
         trainingDataConfig={"s3Uri": data.training_uri},
         outputDataConfig={"s3Uri": data.output_uri},

@@ -78,6 +78,10 @@ def run(plan: Plan, console: Console) -> Outcome:
             console.print(
                 f"  {size(upload.size_bytes)} uploaded to s3://{upload.bucket}", style="dim"
             )
+            role_arn = customization.create_role(server, upload)
+            console.print(
+                f"  service role {role_arn}, for this bucket alone", style="dim", soft_wrap=True
+            )
         with watch.part(f"Training of {base.model_id}", "training"):
             has_validation = bool(data.validation)
             request = hyperparameters.request_for(
@@ -85,7 +89,7 @@ def run(plan: Plan, console: Console) -> Outcome:
             )
             typed = hyperparameters.parse(request, base.family, has_validation=has_validation)
             presentation.print_hyperparameters(console, hyperparameters.in_force(typed))
-            job_arn = customization.create_job(server, upload, base.model_id, request)
+            job_arn = customization.create_job(server, upload, role_arn, base.model_id, request)
             moment = job_progress.show(console, server, job_arn)
             model_arn = _custom_model(moment, plan.log, server)
         with watch.part("Throughput", "throughput"):

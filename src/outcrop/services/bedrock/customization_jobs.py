@@ -18,7 +18,7 @@ from outcrop.crypto.sealed_folder import FolderSeal
 from outcrop.services import model_keys
 from outcrop.services.bedrock import repeats, tags
 from outcrop.services.bedrock.customization_request import JobRequest, check, check_names
-from outcrop.services.bedrock.identifiers import id_of, role_session
+from outcrop.services.bedrock.identifiers import id_of
 from outcrop.services.bedrock.pages import read_filters, write_page
 from outcrop.services.bedrock.times import from_us, now_us, optional
 from outcrop.services.platform import Context
@@ -58,8 +58,7 @@ async def create_model_customization_job(
     if answer is not None:
         return answer
     job_id = resource_id()
-    session = role_session(request["roleArn"], context.account_id, job_id)
-    checked = await check(request, context, session)
+    checked = await check(request, context, job_id)
     model_arn = custom_model_arn(
         context.region, context.account_id, checked.plan.base_model_id, resource_id()
     )

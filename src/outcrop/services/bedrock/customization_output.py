@@ -34,7 +34,11 @@ def probe(access: JobAccess) -> None:
     """
     location = S3Location.parse(access.row.plan.output_uri).under(_PROBE)
     access.write(location, b"")
-    access.delete(location)
+    try:
+        access.delete(location)
+    except JobFailed as error:
+        # The role that AWS's guide describes has no s3:DeleteObject: then the marker stays, as it does on AWS.
+        _log.info("probe_left_behind", job_id=access.row.id, reason=str(error))
 
 
 def publish(access: JobAccess, result: TrainingResult) -> None:

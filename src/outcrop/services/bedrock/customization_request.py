@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection
 
-from outcrop.aws.arns import foundation_model_arn, is_arn
+from outcrop.aws.arns import customization_job_arn, foundation_model_arn, is_arn
 from outcrop.aws.errors import ValidationException
 from outcrop.aws.operation import Principal
 from outcrop.core import hyperparameters
 from outcrop.core.errors import HyperparameterError, ModelNotFound
 from outcrop.core.jobs import JobPlan
 from outcrop.core.models import BaseModel
-from outcrop.services.bedrock import custom_models, tags
+from outcrop.identity.directory import RoleNotAssumable
+from outcrop.services.bedrock import custom_models, service_role, tags
 from outcrop.services.bedrock.s3_locations import check_bucket, check_data_file
 from outcrop.services.platform import Context
 from outcrop.storage import customization_jobs, models
@@ -48,12 +49,12 @@ class JobRequest:
 
 
 async def check(
-    request: "CreateModelCustomizationJobRequestTypeDef", context: Context, principal: Principal
+    request: "CreateModelCustomizationJobRequestTypeDef", context: Context, job_id: str
 ) -> JobRequest:
     """Return the plan of a job, after every check that needs no training data.
 
     Args:
-        principal: session of the job's role, as which S3 is asked.
+        job_id: of the job to be; S3 is asked in its session of the service role.
 
     Raises:
         ValidationException: something in the request cannot be done; says what works.
@@ -74,6 +75,8 @@ async def check(
     with context.platform.database.read() as connection:
         check_names(connection, request["jobName"], request["customModelName"], context.region)
     output_uri = request["outputDataConfig"]["s3Uri"]
+    job_arn = customization_job_arn(context.region, context.account_id, base.model_id, job_id)
+    principal = _assume(request["roleArn"], job_arn, context)
     await check_data_file("trainingDataConfig.s3Uri", training_uri, principal, context)
     if validation_uri is not None:
         member = "validationDataConfig.validators[0].s3Uri"
@@ -109,6 +112,16 @@ def check_names(connection: Connection, job_name: str, model_name: str, region: 
         raise ValidationException(
             f"The provided custom model name {model_name} is currently in use: choose another one"
         )
+
+
+def _assume(role_arn: str, job_arn: str, context: Context) -> Principal:
+    try:
+        return service_role.assume(role_arn, job_arn, context.platform)
+    except RoleNotAssumable as error:
+        raise ValidationException(
+            f"{service_role.NOT_ASSUMED} {error}. Its trust policy must let {service_role.SERVICE} assume it for "
+            "model customization jobs of this account."
+        ) from error
 
 
 def _check_offered(request: Mapping[str, Any]) -> None:

@@ -10,8 +10,10 @@ from outcrop.aws.operation import Principal
 from outcrop.core.errors import JobFailed
 from outcrop.core.weights import Weights
 from outcrop.crypto.sealed_folder import SEAL_FILE, FolderSeal, Sealing
+from outcrop.identity.directory import RoleNotAssumable
 from outcrop.services import model_keys
-from outcrop.services.bedrock.identifiers import id_of, role_session
+from outcrop.services.bedrock import service_role
+from outcrop.services.bedrock.identifiers import id_of
 from outcrop.services.bedrock.s3_locations import S3Location
 from outcrop.services.platform import Platform
 from outcrop.storage.customization_jobs import JobRow
@@ -47,8 +49,15 @@ class JobAccess:
 
     @property
     def principal(self) -> Principal:
-        """Session of the job's role."""
-        return role_session(self.row.plan.role_arn, self.platform.account_id, self.row.id)
+        """Session of the job's role, assumed anew for each use: the role may change while the job runs.
+
+        Raises:
+            JobFailed: it can no longer be assumed.
+        """
+        try:
+            return service_role.assume(self.row.plan.role_arn, self.row.arn, self.platform)
+        except RoleNotAssumable as error:
+            raise JobFailed(f"{service_role.NOT_ASSUMED} {error}") from error
 
     def seal_folder(self) -> Sealing:
         """Return what seals the job's folder; the first call writes down how.

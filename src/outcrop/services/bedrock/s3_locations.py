@@ -76,6 +76,6 @@ async def _ask(
             ) from error
         if error.status == 403:
             raise ValidationException(
-                f"{member} {location}: the role may not do s3:{operation}: {error.message}"
+                f"{member} {location}: the role {principal.role_arn} may not use it: {error.message}"
             ) from error
         raise
