@@ -142,6 +142,7 @@ def test_a_worker_ends_when_its_server_is_gone(tiny_llama: Path, tmp_path: Path)
     )
     server = subprocess.Popen([sys.executable, "-c", script, str(folder)])
     while not read_history(folder).steps:
+        assert server.poll() is None, "the server died by itself"
         time.sleep(0.05)
     server.kill()
     server.wait()
