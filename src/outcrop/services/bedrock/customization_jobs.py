@@ -16,7 +16,7 @@ from outcrop.core.ids import resource_id
 from outcrop.core.jobs import JobStatus, Phases
 from outcrop.crypto.sealed_folder import FolderSeal
 from outcrop.services import model_keys
-from outcrop.services.bedrock import repeats, tags
+from outcrop.services.bedrock import quota_checks, repeats, tags
 from outcrop.services.bedrock.customization_request import JobRequest, check, check_names
 from outcrop.services.bedrock.identifiers import id_of
 from outcrop.services.bedrock.pages import read_filters, write_page
@@ -51,6 +51,7 @@ async def create_model_customization_job(
     Raises:
         ValidationException: something in the request cannot be done.
         ConflictException: the token was used for another request.
+        ServiceQuotaExceededException: too many jobs wait or run, or too many custom models.
         TooManyTagsException: more than 50 tags for the job or its model.
     """
     with context.platform.database.read() as connection:
@@ -85,6 +86,7 @@ def _record(
         if answer is not None:
             return answer
         check_names(connection, row.name, row.model_name, row.region)
+        quota_checks.check_job(connection, context)
         repository.insert(connection, row)
         tags.put(connection, row.arn, checked.job_tags)
         response = {"jobArn": row.arn}

@@ -14,7 +14,7 @@ from outcrop.aws.errors import (
 from outcrop.aws.operation import operation
 from outcrop.core.ids import resource_id
 from outcrop.core.models import EndpointStatus
-from outcrop.services.bedrock import custom_models, repeats, tags
+from outcrop.services.bedrock import custom_models, quota_checks, repeats, tags
 from outcrop.services.bedrock.identifiers import id_of
 from outcrop.services.bedrock.pages import read_filters, write_page
 from outcrop.services.bedrock.times import from_us, now_us
@@ -45,6 +45,7 @@ def create_custom_model_deployment(
     Raises:
         ResourceNotFoundException: no such custom model.
         ValidationException: the name is in use, or the token was used for another request.
+        ServiceQuotaExceededException: too many deployments, or too many that are being created.
         TooManyTagsException: more than 50 tags.
     """
     platform = context.platform
@@ -59,6 +60,7 @@ def create_custom_model_deployment(
             raise ValidationException(
                 f"The deployment name {name} is currently in use: choose another one"
             )
+        quota_checks.check_deployment(connection, context)
         row = DeploymentRow(
             id=deployment_id,
             region=context.region,

@@ -19,7 +19,7 @@ from outcrop.core.inference_profiles import (
     read_profile_id,
 )
 from outcrop.core.models import BaseModel
-from outcrop.services.bedrock import repeats, tags
+from outcrop.services.bedrock import quota_checks, repeats, tags
 from outcrop.services.bedrock.identifiers import id_of
 from outcrop.services.bedrock.times import from_us, now_us
 from outcrop.services.platform import Context
@@ -52,6 +52,7 @@ def create_inference_profile(
     Raises:
         ResourceNotFoundException: there is no such model or profile in this region.
         ValidationException: the source is of another region, or the token was used for another request.
+        ServiceQuotaExceededException: too many profiles.
         TooManyTagsException: more than 50 tags.
     """
     now = now_us(context.platform.clock)
@@ -72,6 +73,7 @@ def create_inference_profile(
         answer = repeats.replay(connection, request, context)
         if answer is not None:
             return answer
+        quota_checks.check_profile(connection, context)
         repository.insert(connection, row)
         tags.put(connection, row.arn, tags.read(request.get("tags"), row.name))
         repeats.remember(connection, request, response, context)

@@ -15,7 +15,7 @@ from outcrop.aws.errors import (
 from outcrop.aws.operation import operation
 from outcrop.core.ids import resource_id
 from outcrop.core.models import EndpointStatus
-from outcrop.services.bedrock import repeats, served_models, tags
+from outcrop.services.bedrock import quota_checks, repeats, served_models, tags
 from outcrop.services.bedrock.identifiers import id_of
 from outcrop.services.bedrock.pages import read_filters, write_page
 from outcrop.services.bedrock.times import from_us, now_us, optional
@@ -47,6 +47,7 @@ def create_provisioned_model_throughput(
     Raises:
         ResourceNotFoundException: no such model.
         ValidationException: the name is in use, or the token was used for another request.
+        ServiceQuotaExceededException: more model units than the account may have.
         TooManyTagsException: more than 50 tags.
     """
     platform = context.platform
@@ -59,6 +60,13 @@ def create_provisioned_model_throughput(
             return answer
         model = served_models.require(connection, request["modelId"], context)
         _check_name(connection, name, context)
+        quota_checks.check_throughput(
+            connection,
+            context,
+            units=request["modelUnits"],
+            model_arn=model.arn,
+            is_committed=commitment is not None,
+        )
         row = ThroughputRow(
             id=throughput_id,
             region=context.region,

@@ -1,6 +1,7 @@
 """Staging: copying a job's data from S3 into its folder, sealed, checking every line, and writing its job.json."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from outcrop.core import hyperparameters
@@ -9,6 +10,7 @@ from outcrop.core.errors import JobFailed
 from outcrop.core.models import BaseModel
 from outcrop.core.weights import Weights
 from outcrop.crypto.sealed_folder import Sealing, buffered
+from outcrop.governance.quota_catalogue import records_quota
 from outcrop.services.bedrock.job_access import JobAccess
 from outcrop.services.bedrock.s3_locations import S3Location
 from outcrop.storage import models
@@ -33,14 +35,25 @@ def stage(access: JobAccess, check_stop: Callable[[str], None]) -> None:
     plan = access.row.plan
     base = access.platform.base_models.get(plan.base_model_id)
     sealing = access.seal_folder()
+    quota = records_quota(base.family)
+    region = access.row.region
+    allowed = int(access.platform.quotas.value(quota.service, quota.code, region=region))
     files = [(plan.training_uri, _TRAINING_PATH)]
     if plan.validation_uri is not None:
         files.append((plan.validation_uri, _VALIDATION_PATH))
+    records = 0
     for uri, path in files:
         target = access.folder / path
         _fetch(access, uri, target, sealing, check_stop)
         limits = limits_for(base.family, validation=path == _VALIDATION_PATH)
-        validate_file(target, uri, limits, buffered(sealing.open(target)))
+        if path == _TRAINING_PATH or allowed - records < limits.max_records:
+            # The quota is for both files together, and what an administrator raises.
+            advice = access.platform.quotas.excess(
+                quota.service, quota.code, allowed + 1, region=region
+            )
+            limits = replace(limits, max_records=allowed - records, surplus_advice=advice)
+        summary = validate_file(target, uri, limits, buffered(sealing.open(target)))
+        records += summary.records
         check_stop(access.row.id)
     _write_spec(access, base)
 
