@@ -113,10 +113,12 @@ class S3Server:
             stop=self._stop,
         )
 
-    def client(self, *, tls: bool = False, region: str = "us-east-1", **config: Any) -> Any:
+    def client(
+        self, *, tls: bool = False, region: str = "us-east-1", service: str = "s3", **config: Any
+    ) -> Any:
         """Return a boto3 client with the root key."""
         return boto3.client(
-            "s3",
+            service,
             endpoint_url=(
                 f"https://127.0.0.1:{self.tls_port}" if tls else f"http://127.0.0.1:{self.port}"
             ),
