@@ -54,6 +54,7 @@ BUNDLED_MODEL = Path(__file__).parent / "bundled" / "nano_v1"
 BUILT_SERVICES = (
     "bedrock",
     "bedrock-runtime",
+    "cloudtrail",
     "iam",
     "kms",
     "s3",
@@ -72,7 +73,6 @@ FURTHER_SERVICES = (
     "events",
     "logs",
     "cloudwatch",
-    "cloudtrail",
     "service-quotas",
 )
 

@@ -84,6 +84,17 @@ def up(  # noqa: PLR0913, PLR0917  # every setting is a flag
     vault_ca: Annotated[
         str | None, _setting("vault_ca", "CA certificates for Vault; the system's.")
     ] = None,
+    audit_retention_months: Annotated[
+        int | None,
+        _setting("audit_retention_months", "Full months of the audit trail to keep; 0, all."),
+    ] = None,
+    audit_payload_retention_months: Annotated[
+        int | None,
+        _setting(
+            "audit_payload_retention_months",
+            "Full months of requests and answers in the audit trail to keep; 0, all.",
+        ),
+    ] = None,
     log_format: Annotated[
         str | None, _setting("log_format", "pretty, json, or auto: pretty on a terminal.")
     ] = None,
@@ -115,6 +126,8 @@ def up(  # noqa: PLR0913, PLR0917  # every setting is a flag
         "root_of_trust": root_of_trust,
         "vault_token_file": vault_token_file,
         "vault_ca": vault_ca,
+        "audit_retention_months": audit_retention_months,
+        "audit_payload_retention_months": audit_payload_retention_months,
         "log_format": log_format,
         "log_level": log_level,
     }

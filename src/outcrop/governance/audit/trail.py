@@ -9,7 +9,7 @@ import os
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,7 @@ from outcrop.governance.audit.layout import (
 from outcrop.governance.audit.recovery import Epoch, Findings, after_written_link, recover
 from outcrop.governance.audit.retention import Retention
 from outcrop.governance.audit.state import Seals, State, StateFile
-from outcrop.governance.audit.statements import Checkpoint, Link, signed_line
+from outcrop.governance.audit.statements import Checkpoint, Link, read_statements, signed_line
 
 log = structlog.get_logger("outcrop.audit")
 
@@ -48,6 +48,19 @@ class Pace:
     seconds: float = 10.0
 
 
+@dataclass(slots=True)
+class Times:
+    """What is told of the trail to those who ask.
+
+    Attributes:
+        started: when its first partition was opened.
+        checkpointed: when the last checkpoint was made by this process.
+    """
+
+    started: datetime
+    checkpointed: datetime | None = None
+
+
 class AuditTrail:
     """One trail, owned by one process.
 
@@ -59,6 +72,9 @@ class AuditTrail:
         region: of events that the trail itself makes.
         retention: what is kept how long.
         pace: of checkpoints.
+
+    Attributes:
+        times: since when it records, and when it was last signed.
 
     Raises:
         HomeError: the trail's secrets are lost or do not open.
@@ -105,6 +121,7 @@ class AuditTrail:
         self._ended: list[Epoch] = []
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         retiring.clear_leftovers(self.layout)
+        self.times = Times(clock.now())
         self._take_up()
 
     # -- writing ---------------------------------------------------------------------------------
@@ -230,6 +247,7 @@ class AuditTrail:
             )
             self._state = self._state.after_checkpoint(epoch.last, statement.head)
             self._state_file.save(self._state)
+            self.times.checkpointed = self._clock.now()
             self._ended.pop(0)
 
     # -- partitions ------------------------------------------------------------------------------
@@ -250,6 +268,7 @@ class AuditTrail:
         state = after_written_link(self.layout, state, findings)
         if not state.partition:
             state = self._open_partition(state, self._clock.now())
+        self.times.started = self._beginning()
         recovered = recover(self.layout, state, findings)
         self._state = recovered.state
         self._state_file.save(self._state)
@@ -257,6 +276,13 @@ class AuditTrail:
         self._begin_epoch(recovered.epoch)
         self._open_files()
         self._tell(findings)
+
+    def _beginning(self) -> datetime:
+        first = next(read_statements(self.layout.links), None)
+        link = None if first is None else first.read(Link)
+        if link is None:
+            return self._clock.now()
+        return datetime.strptime(link.time, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
 
     def _tell(self, findings: Findings) -> None:
         if findings.damage:
