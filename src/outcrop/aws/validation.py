@@ -28,12 +28,17 @@ _PATTERN_TIMEOUT_SECONDS = (
 _REMEMBERED_VALUES = 64
 _SHOWN_CHARACTERS = 1024
 _SENSITIVE = "***"
+# S3 says no more of a document that does not fit.
+MALFORMED_XML = (
+    "The XML you provided was not well-formed or did not validate against our published schema"
+)
 
 
 def compile_validator(operation: OperationModel, protocol: str) -> Validator:
     """Return the validator of an operation's input.
 
-    It raises ValidationException; services of the query protocol call it ValidationError, S3 InvalidArgument.
+    It raises ValidationException; services of the query protocol call it ValidationError, S3 InvalidArgument or, where
+    the request's document is to blame, MalformedXML.
     """
     shape = operation.input_shape
     check = None if shape is None else _Compiler().structure(shape)
@@ -41,14 +46,23 @@ def compile_validator(operation: OperationModel, protocol: str) -> Validator:
         return lambda _parameters: None
     check_input = check
     code = {"query": "ValidationError", "rest-xml": "InvalidArgument"}.get(protocol)
+    document = str(shape.serialization.get("payload", "")) if protocol == "rest-xml" else ""
 
     def validate(parameters: Mapping[str, Any]) -> None:
         errors: list[str] = []
         check_input(parameters, "", errors)
         if errors:
+            if document and any(f" at '{document}" in error for error in errors):
+                raise _malformed_document()
             raise _exception(errors, code)
 
     return validate
+
+
+def _malformed_document() -> ServiceError:
+    error = ValidationException(MALFORMED_XML)
+    error.code = "MalformedXML"
+    return error
 
 
 def _exception(errors: list[str], code: str | None) -> ServiceError:

@@ -6,11 +6,13 @@ both are data here, from the S3 API reference.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree as ET
 
-from outcrop.aws.http import HttpResponse
+from outcrop.aws.errors import SerializationException
+from outcrop.aws.http import HttpRequest, HttpResponse
 from outcrop.aws.protocols import http_binding
 from outcrop.aws.protocols.contract import ErrorReply, Parameters, RequestParser, ResponseSerializer
 from outcrop.aws.protocols.event_stream import EventStreamWriter
@@ -21,6 +23,7 @@ from outcrop.aws.protocols.xml_shapes import (
     namespace_attribute,
     parse_xml,
 )
+from outcrop.aws.validation import MALFORMED_XML
 
 if TYPE_CHECKING:
     from botocore.model import OperationModel, ServiceModel, Shape
@@ -79,12 +82,20 @@ class XmlBody:
     def structure_reader(self, shape: Shape, names: list[str]) -> Callable[[bytes], Parameters]:
         """Return a function from a document to the named members of the shape."""
         decode = self._decoder.compile_members(shape, names)
-        return lambda body: decode(parse_xml(body))
+        return lambda body: decode(self._parse(body))
 
     def payload_reader(self, shape: Shape) -> Callable[[bytes], Any]:
         """Return a function from a document to the value of a payload member."""
         decode = self._decoder.compile(shape)
-        return lambda body: decode(parse_xml(body))
+        return lambda body: decode(self._parse(body))
+
+    def _parse(self, body: bytes) -> ET.Element:
+        try:
+            return parse_xml(body)
+        except SerializationException as error:
+            if self._is_s3:
+                error.code, error.message = "MalformedXML", MALFORMED_XML
+            raise
 
     def structure_writer(
         self, operation_name: str, shape: Shape, names: list[str]
@@ -145,7 +156,8 @@ class RestXml:
 
     def compile_parser(self, operation: OperationModel) -> RequestParser:
         """Return a function from a request and its path labels to the parameters."""
-        return http_binding.compile_request(operation, self._body)
+        parse = http_binding.compile_request(operation, self._body)
+        return _in_s3_words(parse) if self._is_s3 else parse
 
     def compile_serializer(self, operation: OperationModel) -> ResponseSerializer:
         """Return a function from a result and a request id to the response."""
@@ -198,6 +210,18 @@ class RestXml:
         response.body = _DECLARATION + body.encode("utf-8", "replace")
         response.headers.append(("Content-Type", "application/xml"))
         return response
+
+
+def _in_s3_words(parse: RequestParser) -> RequestParser:
+    def parse_for_s3(request: HttpRequest, labels: Mapping[str, str]) -> Parameters:
+        try:
+            return parse(request, labels)
+        except SerializationException as error:
+            if error.code == SerializationException.code:
+                error.code = "InvalidArgument"
+            raise
+
+    return parse_for_s3
 
 
 def _request_headers(request_id: str) -> list[tuple[str, str]]:

@@ -15,6 +15,7 @@ from outcrop.services.s3.acl import grants_of_upload
 from outcrop.services.s3.object_lock import lock_of_upload
 from outcrop.storage import object_acls, object_locks
 from outcrop.storage.object_locks import Lock
+from outcrop.storage.objects.records import StoredObject, Upload
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +29,13 @@ class Protection:
     lock: Lock | None = None
     grants: list[list[str]] | None = None
 
-    def keep(self, connection: Connection, content_id: str) -> None:
-        """Write it, under the content's id (or, until it is completed, the upload's)."""
+    def keep(self, connection: Connection, made: StoredObject | Upload) -> None:
+        """Write it, under the id of the object's content or, until that is complete, of the upload."""
+        content_id = made.upload_id if isinstance(made, Upload) else made.content_id
         if self.lock is not None:
             object_locks.put(connection, content_id, self.lock)
         if self.grants is not None:
             object_acls.put(connection, content_id, self.grants)
-
-    def __bool__(self) -> bool:
-        return self.lock is not None or self.grants is not None
 
 
 def protection_of(request: Mapping[str, Any], context: Context) -> Protection:
