@@ -1,6 +1,6 @@
 """How much there is of what quotas limit."""
 
-from sqlalchemy import Connection, bindparam, func, select
+from sqlalchemy import Connection, bindparam, func, or_, select
 
 from outcrop.core.jobs import JobStatus
 from outcrop.core.models import EndpointStatus
@@ -19,7 +19,10 @@ _JOBS = Prepared(
     .select_from(customization_jobs)
     .where(
         customization_jobs.c.region == _REGION,
-        customization_jobs.c.status.in_([JobStatus.IN_PROGRESS, JobStatus.STOPPING]),
+        or_(
+            customization_jobs.c.status == JobStatus.IN_PROGRESS,
+            customization_jobs.c.status == JobStatus.STOPPING,
+        ),
     )
 )
 _MODELS = Prepared(
