@@ -91,7 +91,7 @@ def is_within(grant: GrantRow, parent: GrantRow) -> bool:
         return False
     outer, inner = parent.constraints, grant.constraints
     if EQUALS in outer:
-        return inner.get(EQUALS) == outer[EQUALS]
+        return bool(inner.get(EQUALS) == outer[EQUALS])
     if SUBSET in outer:
         pairs = inner.get(SUBSET) or inner.get(EQUALS) or {}
         return all(pairs.get(key) == value for key, value in outer[SUBSET].items())

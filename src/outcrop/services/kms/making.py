@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from uuid import uuid4
 
 from sqlalchemy import Connection
@@ -192,7 +192,7 @@ def ensure_managed_key(context: Context, alias: str) -> None:
             aliases.insert(connection, AliasRow(context.region, alias, row.id, now, now))
 
 
-def _written(policy_id: str, statements: list[dict[str, object]]) -> str:
+def _written(policy_id: str, statements: Sequence[Mapping[str, object]]) -> str:
     return json.dumps(
         {"Version": "2012-10-17", "Id": policy_id, "Statement": statements},
         indent=2,

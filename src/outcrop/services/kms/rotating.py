@@ -2,6 +2,7 @@
 
 from sqlalchemy import Connection
 
+from outcrop.services.kms.errors import NotFoundException
 from outcrop.services.kms.making import new_material
 from outcrop.services.kms.times import DAY_US, now_us
 from outcrop.services.platform import Context
@@ -29,24 +30,27 @@ def is_next(connection: Connection, material: MaterialRow) -> bool:
     return len(materials.of_key(connection, material.key_id)) == material.number
 
 
-def rotate_if_due(key_id: str, context: Context) -> KeyRow | None:
-    """Rotate a key whose time has come, and return it as it is then; None where it is gone."""
-    database = context.platform.database
-    with database.read() as connection:
-        row = keys.get(connection, key_id)
-    if row is None or not row.is_rotation_due(now_us(context)):
-        return row
-    material = next_material(row, context, AUTOMATIC)
-    with database.write(durable=True) as connection:
-        row = keys.get(connection, key_id)
+def rotate_if_due(found: KeyRow, context: Context) -> KeyRow:
+    """Rotate a key whose time has come, and return it as it is then.
+
+    Raises:
+        NotFoundException: it went meanwhile.
+        KeyUnavailableException: the root of trust cannot be reached, or refuses.
+    """
+    material = next_material(found, context, AUTOMATIC)
+    with context.platform.database.write(durable=True) as connection:
+        row = keys.get(connection, found.id)
         now = now_us(context)
         if row is not None and row.is_rotation_due(now) and is_next(connection, material):
             assert row.rotation_days is not None, "a rotation that is due has a period"
             materials.insert(connection, material)
             keys.change(
                 connection,
-                key_id,
+                row.id,
                 material_id=material.id,
                 rotation_due_us=now + row.rotation_days * DAY_US,
             )
-        return keys.get(connection, key_id)
+        row = keys.get(connection, found.id)
+    if row is None:
+        raise NotFoundException(f"Key '{found.arn}' does not exist")
+    return row

@@ -163,7 +163,7 @@ async def _settled(request: Mapping[str, Any], context: Context) -> KeyRow:
     row = find_by_id(context.platform.database.reader, request["KeyId"], context)
     require_symmetric(row)
     if row.is_rotation_due(now_us(context)):
-        row = await asyncio.to_thread(rotate_if_due, row.id, context) or row
+        row = await asyncio.to_thread(rotate_if_due, row, context)
     return row
 
 

@@ -36,7 +36,7 @@ async def usable_key(identifier: str, usage: str, operation: str, context: Conte
     require_enabled(row)
     require_usage(row, usage, operation)
     if row.is_rotation_due(now_us(context)):
-        row = await asyncio.to_thread(rotate_if_due, row.id, context) or row
+        row = await asyncio.to_thread(rotate_if_due, row, context)
     return row
 
 
