@@ -98,9 +98,10 @@ def test_jobs_wait_within_their_quota_only(customer: Customer, limit: Any) -> No
     customer.put("train.jsonl", records(10))
     limit(catalogue.SCHEDULED_JOBS, 0)
     create = customer.bedrock.create_model_customization_job
-    message = exceeded(create, catalogue.SCHEDULED_JOBS, **customer.request())
-    assert "outcrop quotas set" in message
-    assert customer.bedrock.list_model_customization_jobs()["modelCustomizationJobSummaries"] == []
+    request = customer.request()
+    assert "outcrop quotas set" in exceeded(create, catalogue.SCHEDULED_JOBS, **request)
+    with pytest.raises(ClientError, match="no model customization job"):
+        customer.job(request["jobName"])
 
 
 def test_jobs_make_models_within_the_accounts_quota_only(
