@@ -4,25 +4,28 @@ For each need of an operation the policies that bear on it are gathered (of the 
 the resource), together with the condition keys of the moment, and given to the evaluator. Every need must be allowed.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from outcrop.aws.operation import Principal
+from outcrop.identity.decisions import Decisions, Gathered, PoliciesOfPrincipal
 from outcrop.identity.denials import denial, not_permitted_to_anyone
 from outcrop.identity.permissions import NO_FACTS, Grant, Need, ResourceFacts, Scope
 from outcrop.identity.policy import (
-    Caller,
     Decision,
     DecisionKind,
-    Policies,
     Policy,
     PolicyKind,
-    Request,
     ResourcePolicyMode,
     cached_policy,
-    decide,
 )
-from outcrop.identity.request_context import Circumstances, Context, request_keys, resource_keys
+from outcrop.identity.request_context import (
+    Circumstances,
+    Context,
+    add_lowered,
+    add_resource_keys,
+    request_keys,
+)
 from outcrop.identity.rules import Rules
 
 # Resources of these services carry no policies, so that there is nothing that could deny the account root.
@@ -48,18 +51,8 @@ _TRUST_ACTIONS = frozenset(
 # S3 User Guide, "Bucket policies": the root can always take back a policy that locks everybody out.
 _ALWAYS_ROOTS = frozenset({"s3:GetBucketPolicy", "s3:PutBucketPolicy", "s3:DeleteBucketPolicy"})
 _ENCRYPTION_CONTEXT = "kms:EncryptionContext:"
-
-
-class PoliciesOfPrincipal(Protocol):
-    """What is attached to a principal."""
-
-    @property
-    def identity(self) -> Sequence[tuple[str, Policy]]:
-        """Named policies of the identity and its groups."""
-
-    @property
-    def boundary(self) -> Policy | None:
-        """The permissions boundary."""
+# Of these resources only tags are known, so that nothing need be looked up where no policy asks for tags.
+_TAGS_ALONE = "arn:aws:bedrock:"
 
 
 class PolicySource(Protocol):
@@ -77,6 +70,16 @@ class Resources(Protocol):
 
     def facts(self, arn: str) -> ResourceFacts:
         """Return what decisions need to know of a resource."""
+
+
+class _Nobody:
+    """Attached to a principal: nothing."""
+
+    identity: Sequence[tuple[str, Policy]] = ()
+    boundary: Policy | None = None
+
+
+_NOBODY = _Nobody()
 
 
 class Authorizer:
@@ -100,6 +103,7 @@ class Authorizer:
         self._rules = rules
         self._policies = policies
         self._resources = resources
+        self._decisions = Decisions()
 
     def check(
         self,
@@ -138,50 +142,65 @@ class Authorizer:
 
     def decide(self, need: Need, principal: Principal, call: Circumstances) -> Decision:
         """Return the decision on one need, for those who ask before they act."""
-        caller = _caller(principal)
-        return self._decide(
-            need, self._facts(need), principal, caller, request_keys(call, principal)
-        )
+        return self._decide(need, None, principal, call, request_keys(call, principal))
+
+    def require(self, need: Need, principal: Principal, call: Circumstances) -> None:
+        """Let an operation go on that has found out, from what is stored, that it needs one thing more.
+
+        Raises:
+            ServiceError: as of `check`.
+        """
+        is_root = principal.type == "Account" and principal.account_id == self._account_id
+        self._require([need], principal, call, is_root=is_root)
 
     def _require(
         self, needs: Sequence[Need], principal: Principal, call: Circumstances, *, is_root: bool
     ) -> None:
-        caller = _caller(principal)
         common: Context | None = None
         for need in needs:
-            facts = self._facts(need)
-            if is_root and (
-                need.action in _ALWAYS_ROOTS or (not facts.policy and not _asks_trust_policy(need))
-            ):
-                continue
+            facts = None
+            if is_root:
+                facts = self._facts(need)
+                if _is_always_roots(need, facts):
+                    continue
             if common is None:
                 common = request_keys(call, principal)
-            decision = self._decide(need, facts, principal, caller, common)
+            decision = self._decide(need, facts, principal, call, common)
             if not decision.allowed:
                 raise denial(call.service, need, decision, principal)
 
     def _decide(
         self,
         need: Need,
-        facts: ResourceFacts,
+        facts: ResourceFacts | None,
         principal: Principal,
-        caller: Caller,
+        call: Circumstances,
         common: Context,
     ) -> Decision:
-        context = {**common, **resource_keys(need.resource, facts, self._account_id)}
+        own = _NOBODY if self._policies is None else self._policies.policies_of(principal)
+        gathered: Gathered | None = None
+        if facts is None and need.resource.startswith(_TAGS_ALONE):
+            gathered = self._decisions.gather(own, principal)
+            if not gathered.asks_tags:
+                facts = NO_FACTS
+        if facts is None:
+            facts = self._facts(need)
+        if gathered is None:
+            mode, resource = _resource_policy(need, facts, principal)
+            gathered = self._decisions.gather(own, principal, resource, mode)
+        context = dict(common)
+        add_resource_keys(context, need.resource, facts, self._account_id)
         if principal.via and need.action.startswith("kms:"):
-            region = common["aws:RequestedRegion"]
-            context["kms:ViaService"] = f"{principal.via}.{region}.amazonaws.com"
-        context.update(need.context)
-        owner = context.get("aws:ResourceAccount", self._account_id)
-        request = Request(
-            need.action,
-            need.resource,
-            caller,
+            context["kms:viaservice"] = f"{principal.via}.{call.region}.amazonaws.com"
+        add_lowered(context, need.context)
+        owner = context.get("aws:resourceaccount", self._account_id)
+        decision = self._decisions.decide(
+            gathered,
+            (need.action, need.resource),
+            principal,
             context,
-            resource_account=owner if isinstance(owner, str) else "",
+            owner if isinstance(owner, str) else "",
         )
-        decision = decide(request, self._gather(need, facts, principal))
         if (
             decision.kind is DecisionKind.IMPLICIT_DENY
             and facts.grants
@@ -190,22 +209,12 @@ class Authorizer:
             return Decision(DecisionKind.ALLOWED, need.action, PolicyKind.RESOURCE)
         return decision
 
-    def _gather(self, need: Need, facts: ResourceFacts, principal: Principal) -> Policies:
-        mode, resource = _resource_policy(need, facts, principal)
-        sessions = tuple(
-            cached_policy(text, PolicyKind.SESSION) for text in principal.session_policies
-        )
-        if self._policies is None:
-            return Policies(sessions=sessions, resource=resource, mode=mode)
-        own = self._policies.policies_of(principal)
-        return Policies(own.identity, own.boundary, sessions, resource, mode)
-
     def _facts(self, need: Need) -> ResourceFacts:
         if self._resources is None or need.resource == "*":
             return NO_FACTS
         return self._resources.facts(need.resource)
 
-    def _finder(self, call: Circumstances) -> Any:  # a closure: (kind, identifier) → ARN
+    def _finder(self, call: Circumstances) -> Callable[[str, str], str]:
         resources = self._resources
 
         def find(kind: str, identifier: str) -> str:
@@ -216,13 +225,11 @@ class Authorizer:
         return find
 
 
-def _caller(principal: Principal) -> Caller:
-    return Caller(
-        principal.type,
-        principal.arn,
-        "" if principal.type == "AWSService" else principal.account_id,
-        issuer_arn=principal.role_arn or principal.federated_by,
-    )
+def _is_always_roots(need: Need, facts: ResourceFacts) -> bool:
+    """Whether nothing could keep the account root from what it asks for."""
+    if need.action in _ALWAYS_ROOTS:
+        return True
+    return not facts.policy and not _asks_trust_policy(need)
 
 
 def _bearing(principal: Principal) -> Need:
