@@ -1,6 +1,7 @@
 """Bedrock API keys; short-term ones are made here in the four steps of AWS's token generators."""
 
 import base64
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,10 +12,12 @@ from botocore.credentials import Credentials
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from outcrop.aws.operation import Principal
 from outcrop.aws.signatures.refusals import Reason, SignatureRefused
 from outcrop.aws.signatures.sigv4 import SigningKeys
 from outcrop.identity.bearer import verify_bearer_token
 from outcrop.identity.credentials import CredentialStore, RootKey, load_or_make_root_key
+from outcrop.identity.directory import Credential
 
 NOW = datetime.now(UTC)
 
@@ -26,7 +29,7 @@ def key(tmp_path_factory: pytest.TempPathFactory) -> RootKey:
 
 
 def short_term_key(
-    key: RootKey,
+    key: RootKey | Credential,
     expires: int = 43200,
     service: str = "bedrock",
     action: str = "CallWithBearerToken",
@@ -37,7 +40,10 @@ def short_term_key(
         headers={"host": "bedrock.amazonaws.com"},
         params={"Action": action},
     )
-    credentials = Credentials(key.access_key_id, key.secret_access_key)
+    if isinstance(key, RootKey):
+        credentials = Credentials(key.access_key_id, key.secret_access_key)
+    else:
+        credentials = Credentials(key.access_key_id, key.secret, key.session_token)
     SigV4QueryAuth(credentials, service, "eu-west-1", expires=expires).add_auth(request)
     address = str(request.url).removeprefix("https://") + "&Version=1"
     return "bedrock-api-key-" + base64.b64encode(address.encode()).decode()
@@ -63,7 +69,39 @@ def test_a_short_term_key_is_its_signer_in_its_region(key: RootKey) -> None:
         short_term_key(key), CredentialStore(key), SigningKeys(), datetime.now(UTC)
     )
     assert principal.is_root
+    assert principal.bearer_token_type == "SHORT_TERM"
     assert region == "eu-west-1"
+
+
+class OneSession(CredentialStore):
+    """Knows one temporary key."""
+
+    def __init__(self, key: RootKey, expires: datetime) -> None:
+        super().__init__(key)
+        self.principal = Principal(
+            "AssumedRole", "arn:aws:sts::123456789012:assumed-role/r/s", "123456789012"
+        )
+        self.credential = Credential(
+            "ASIAEXAMPLEEXAMPLE22", "s" * 40, self.principal, "a token", expires
+        )
+
+    def find(self, access_key_id: str, session_token: str = "") -> Credential | None:
+        shown = (access_key_id, session_token)
+        return self.credential if shown == ("ASIAEXAMPLEEXAMPLE22", "a token") else None
+
+
+def test_a_short_term_key_of_a_session_ends_with_the_session(key: RootKey) -> None:
+    now = datetime.now(UTC)
+    store = OneSession(key, now + timedelta(seconds=600))
+    token = short_term_key(store.credential)
+    principal, _ = verify_bearer_token(token, store, SigningKeys(), now)
+    assert principal.arn == store.principal.arn
+    with pytest.raises(SignatureRefused, match="expired"):
+        verify_bearer_token(token, store, SigningKeys(), now + timedelta(seconds=600))
+    stranger = short_term_key(replace(store.credential, session_token="another token"))
+    with pytest.raises(SignatureRefused) as refusal:
+        verify_bearer_token(stranger, store, SigningKeys(), now)
+    assert refusal.value.reason is Reason.BEARER
 
 
 def test_a_short_term_key_expires(key: RootKey) -> None:
