@@ -24,6 +24,7 @@ from outcrop.crypto.key_source import FileKeySource
 from outcrop.gateway.gateway import Gateway
 from outcrop.gateway.operations import collect_operations
 from outcrop.gateway.server import serve
+from outcrop.governance.quotas import Quotas
 from outcrop.identity.authorization import Authorizer
 from outcrop.identity.credentials import CredentialStore, load_or_make_root_key
 from outcrop.identity.directory import Directory
@@ -104,6 +105,7 @@ class IdentityServer:
             database=self.database,
             directory=self.directory,
             home=self.home,
+            quotas=Quotas(self.database),
             service_keys=service_keys,
             token_key=b"secret" * 4,
         )

@@ -205,6 +205,7 @@ USERS = _iam("Users per account", 5000, "L-F55AF5E4", fixed=True)
 ROLES = _iam("Roles per account", 1000, "L-FE177D64")
 GROUPS = _iam("Groups per account", 300, "L-F4A5425F")
 POLICIES = _iam("Customer managed policies per account", 1500, "L-E95E4862")
+INSTANCE_PROFILES = _iam("Instance profiles per account", 1000, "L-6E65F664")
 POLICIES_PER_ROLE = _iam("Managed policies per role", 10, "L-0DA4ABF3")
 POLICIES_PER_USER = _iam("Managed policies per user", 10, "L-4019AD8B")
 POLICIES_PER_GROUP = _iam("Managed policies per group", 10, "L-384571C4")
@@ -244,6 +245,7 @@ QUOTAS: Mapping[tuple[str, str], Quota] = _by_code(
         ROLES,
         GROUPS,
         POLICIES,
+        INSTANCE_PROFILES,
         POLICIES_PER_ROLE,
         POLICIES_PER_USER,
         POLICIES_PER_GROUP,

@@ -1,6 +1,6 @@
 """How much there is of what quotas limit."""
 
-from sqlalchemy import Connection, bindparam, func, or_, select
+from sqlalchemy import Connection, bindparam, func, literal_column, or_, select
 
 from outcrop.core.jobs import JobStatus
 from outcrop.core.models import EndpointStatus
@@ -11,6 +11,8 @@ from outcrop.storage.database.tables.customization import (
     provisioned_throughputs,
 )
 from outcrop.storage.database.tables.inference_profiles import inference_profiles
+from outcrop.storage.database.tables.kms_keys import kms_keys
+from outcrop.storage.database.tables.objects import buckets
 from outcrop.storage.prepared import Prepared
 
 _REGION = bindparam("region")
@@ -41,6 +43,12 @@ _PROFILES = Prepared(
     .select_from(inference_profiles)
     .where(inference_profiles.c.region == _REGION)
 )
+_KEYS = Prepared(
+    select(func.count())
+    .select_from(kms_keys)
+    .where(kms_keys.c.region == _REGION, kms_keys.c.service == literal_column("''"))
+)
+_BUCKETS = Prepared(select(func.count()).select_from(buckets))
 _UNITS = Prepared(
     select(
         provisioned_throughputs.c.desired_model_arn, provisioned_throughputs.c.model_units
@@ -74,6 +82,17 @@ def creating_deployments(connection: Connection, region: str) -> int:
 def profile_count(connection: Connection, region: str) -> int:
     """Return how many inference profiles of its own the account has in a region."""
     return _count(_PROFILES, connection, region)
+
+
+def customer_key_count(connection: Connection, region: str) -> int:
+    """Return how many KMS keys of a region are the customer's, in any state."""
+    return _count(_KEYS, connection, region)
+
+
+def bucket_count(connection: Connection) -> int:
+    """Return how many buckets the account has."""
+    row = _BUCKETS.first(connection)
+    return int(row[0]) if row else 0
 
 
 def uncommitted_units(connection: Connection, region: str, *, of_custom_models: bool) -> int:

@@ -25,6 +25,7 @@ from outcrop.crypto.key_source import FileKeySource
 from outcrop.gateway.gateway import Gateway
 from outcrop.gateway.operations import collect_operations
 from outcrop.gateway.server import serve
+from outcrop.governance.quotas import Quotas
 from outcrop.identity.credentials import CredentialStore, load_or_make_root_key
 from outcrop.services.s3.cors import CrossOrigin
 from outcrop.storage.bucket_configuration import BucketConfigurations
@@ -65,6 +66,7 @@ class S3Server:
             service_keys=self.service_keys,
             kms_materials=Materials(self.database, source),
             objects=self.store,
+            quotas=Quotas(self.database),
             bucket_configurations=BucketConfigurations(self.database),
             token_key=b"secret" * 4,
         )

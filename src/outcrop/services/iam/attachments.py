@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from outcrop.aws.operation import operation
+from outcrop.governance import quota_catalogue
 from outcrop.services.iam import finding
 from outcrop.services.iam.errors import LimitExceeded, NoSuchEntity
 from outcrop.services.iam.managed_policies import (
@@ -16,7 +17,11 @@ from outcrop.services.iam.pages import page
 from outcrop.services.platform import Context
 from outcrop.storage.identities import Entity, EntityKind, entities, policies
 
-_MOST_ATTACHED = 10
+_QUOTAS: Mapping[EntityKind, quota_catalogue.Quota] = {
+    "user": quota_catalogue.POLICIES_PER_USER,
+    "group": quota_catalogue.POLICIES_PER_GROUP,
+    "role": quota_catalogue.POLICIES_PER_ROLE,
+}
 
 
 @operation("iam:AttachUserPolicy")
@@ -161,10 +166,10 @@ def _attach(kind: EntityKind, request: Mapping[str, Any], context: Context) -> N
         owner = finding.require_changeable(connection, kind, request[finding.NAME_MEMBERS[kind]])
         require_attachable(connection, arn, context)
         others = [other for other in policies.attached(connection, owner.id) if other != arn]
-        if len(others) >= _MOST_ATTACHED:
-            raise LimitExceeded(
-                f"Cannot exceed quota for PoliciesPer{kind.title()}: {_MOST_ATTACHED}"
-            )
+        quota = _QUOTAS[kind]
+        most = int(context.platform.quotas.value(quota.service, quota.code))
+        if len(others) >= most:
+            raise LimitExceeded(f"Cannot exceed quota for PoliciesPer{kind.title()}: {most}")
         policies.attach(connection, owner.id, arn)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from outcrop.governance import quota_catalogue
 from outcrop.identity.sessions import new_unique_id
 from outcrop.services.iam import finding
 from outcrop.services.iam.descriptions import now_us
@@ -15,12 +16,12 @@ from outcrop.storage.identities import Entity, EntityKind, entities
 from outcrop.storage.identities.entities import ID_PREFIXES
 
 MOST_TAGS = 50
-_QUOTAS: Mapping[EntityKind, tuple[str, int]] = {
-    "user": ("UsersPerAccount", 5000),
-    "group": ("GroupsPerAccount", 300),
-    "role": ("RolesPerAccount", 1000),
-    "policy": ("PoliciesPerAccount", 1500),
-    "instance-profile": ("InstanceProfilesPerAccount", 1000),
+_QUOTAS: Mapping[EntityKind, tuple[str, quota_catalogue.Quota]] = {
+    "user": ("UsersPerAccount", quota_catalogue.USERS),
+    "group": ("GroupsPerAccount", quota_catalogue.GROUPS),
+    "role": ("RolesPerAccount", quota_catalogue.ROLES),
+    "policy": ("PoliciesPerAccount", quota_catalogue.POLICIES),
+    "instance-profile": ("InstanceProfilesPerAccount", quota_catalogue.INSTANCE_PROFILES),
 }
 
 
@@ -60,9 +61,10 @@ def add(
         InvalidInput: the tags cannot be used.
         NoSuchEntity: the boundary is no managed policy.
     """
-    quota, most = _QUOTAS[entity.kind]
+    name, quota = _QUOTAS[entity.kind]
+    most = int(context.platform.quotas.value(quota.service, quota.code))
     if entities.count(connection, entity.kind) >= most:
-        raise LimitExceeded(f"Cannot exceed quota for {quota}: {most}")
+        raise LimitExceeded(f"Cannot exceed quota for {name}: {most}")
     if entity.boundary_arn is not None:
         require_boundary(connection, entity.boundary_arn, context)
     finding.insert(connection, entity)

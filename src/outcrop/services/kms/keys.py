@@ -7,9 +7,14 @@ from uuid import uuid4
 
 from outcrop.aws.errors import ValidationException
 from outcrop.aws.operation import operation
+from outcrop.governance.quota_catalogue import KEYS
 from outcrop.services.kms import making
 from outcrop.services.kms.destruction import destroy_due
-from outcrop.services.kms.errors import KMSInvalidStateException, UnsupportedOperationException
+from outcrop.services.kms.errors import (
+    KMSInvalidStateException,
+    LimitExceededException,
+    UnsupportedOperationException,
+)
 from outcrop.services.kms.identifiers import alias_name, find, find_by_id
 from outcrop.services.kms.key_policies import checked_policy
 from outcrop.services.kms.pages import page, position
@@ -24,6 +29,7 @@ from outcrop.services.kms.states import require_customer_key, require_not_pendin
 from outcrop.services.kms.tags import read_tags
 from outcrop.services.kms.times import DAY_US, from_us, now_us
 from outcrop.services.platform import Context
+from outcrop.storage import usage as usage_counts
 from outcrop.storage.kms_keys import aliases, keys
 from outcrop.storage.kms_keys.keys import KeyRow, KeyState
 
@@ -37,6 +43,7 @@ async def create_key(request: Mapping[str, Any], context: Context) -> dict[str, 
 
     Raises:
         MalformedPolicyDocumentException: the policy is none, or locks its author out.
+        LimitExceededException: the region has too many keys.
         UnsupportedOperationException: multi-Region keys, custom key stores, kinds that are not built.
         ValidationException: usage and spec do not go together.
         TagException: a tag is reserved or there twice.
@@ -69,6 +76,12 @@ def _create_key(request: Mapping[str, Any], context: Context) -> dict[str, Any]:
         material=material,
     )
     with context.platform.database.write(durable=True) as connection:
+        used = usage_counts.customer_key_count(connection, context.region) + 1
+        excess = context.platform.quotas.excess(
+            KEYS.service, KEYS.code, used, region=context.region
+        )
+        if excess:
+            raise LimitExceededException(excess)
         making.insert(connection, row, material, tags)
     return {"KeyMetadata": metadata(row, context.account_id)}
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from outcrop.aws.operation import operation
 from outcrop.aws.pagination import decode_token, encode_token
+from outcrop.governance.quota_catalogue import BUCKETS
 from outcrop.services.platform import Context
 from outcrop.services.s3.acl import gives_public_something, grants_of_new_bucket, stored_form
 from outcrop.services.s3.bucket_tagging import checked_tags
@@ -17,11 +18,13 @@ from outcrop.services.s3.errors import (
     InvalidBucketName,
     InvalidLocationConstraint,
     NotImplementedHere,
+    TooManyBuckets,
     in_s3_words,
 )
 from outcrop.services.s3.owner import owner
 from outcrop.services.s3.ownership import lists_are_on
 from outcrop.services.s3.stored_configuration import check_owner
+from outcrop.storage import usage
 from outcrop.storage.bucket_configuration import Kind
 from outcrop.storage.objects.errors import BucketExists
 
@@ -52,6 +55,7 @@ def create_bucket(request: "CreateBucketRequestTypeDef", context: Context) -> di
         InvalidBucketName: the name breaks S3's rules.
         BucketAlreadyOwnedByYou: it exists (in us-east-1, as in AWS, that is no error).
         IllegalLocationConstraint: the location is not the region that the request was signed for.
+        TooManyBuckets: the account has as many as its quota allows.
         InvalidBucketAclWithObjectOwnership: it comes with a list that would count for nothing.
         InvalidBucketAclWithBlockPublicAccess: its list would give the public something.
     """
@@ -69,6 +73,7 @@ def create_bucket(request: "CreateBucketRequestTypeDef", context: Context) -> di
         context.platform.objects.buckets,
         context.platform.bucket_configurations,
     )
+    _check_quota(context)
     try:
         buckets.create(name, region, "Enabled" if "object_lock" in documents else "")
     except BucketExists as error:
@@ -197,6 +202,12 @@ def _documents(request: Mapping[str, Any], context: Context) -> dict[Kind, Any]:
     if tags:
         documents["tagging"] = checked_tags(tags)
     return documents
+
+
+def _check_quota(context: Context) -> None:
+    used = usage.bucket_count(context.platform.database.reader) + 1
+    if context.platform.quotas.excess(BUCKETS.service, BUCKETS.code, used):
+        raise TooManyBuckets
 
 
 def _location(request: Mapping[str, Any], context: Context) -> str:

@@ -83,6 +83,13 @@ class NoSuchUpload(S3Error):
     )
 
 
+class TooManyBuckets(S3Error):
+    """The account has as many buckets as its quota allows."""
+
+    code = "TooManyBuckets"
+    text = "You have attempted to create more buckets than allowed"
+
+
 class BucketAlreadyOwnedByYou(S3Error):
     """The bucket exists already."""
 
