@@ -31,15 +31,16 @@ class ResourceGlob:
     There "*" and "?" stay within their part, but a "*" that ends a part reaches beyond the colon behind it.
 
     Attributes:
-        head: the first five parts, each with whether it ends in "*".
-        tail: the resource.
+        head: the first five parts, or all of fewer, each with whether it ends in "*".
+        tail: the sixth, in which wildcards take everything; None where the ARN is shorter.
     """
 
     head: tuple[tuple[Glob | HoledGlob, bool], ...]
-    tail: Glob | HoledGlob
+    tail: Glob | HoledGlob | None
 
     def matches(self, text: str) -> bool:
         """Whether all of the text is matched, however far the reaching stars have to reach."""
+        text = text if self.tail is not None else text + ":"  # so that each part ends at a colon
         starts = {0}
         for part, reaches in self.head:
             following: set[int] = set()
@@ -51,26 +52,21 @@ class ResourceGlob:
                 while reaches and (end := text.find(":", end + 1)) >= 0:
                     following.add(end + 1)
             starts = following
+        if self.tail is None:
+            return len(text) in starts
         return any(self.tail.matches(text[start:]) for start in starts)
 
 
 def resource_matcher(tokens: Sequence[FilledToken]) -> Matcher:
-    """Return what matches the resources that a Resource or NotResource element names.
-
-    Parts that are left out match everything, as IAM fills them in with "*".
-    """
+    """Return what matches the resources that a Resource or NotResource element names."""
     parts = split_at_colons(tokens, _COLONS)
-    if len(parts) == 1:
+    head = parts[:_COLONS]
+    if not any(_stays_within(part) for part in head):
         return compile_glob(tokens)
-    while len(parts) <= _COLONS:
-        parts.append([Wildcard.ANY])
-    if any(_stays_within(part) for part in parts[:_COLONS]):
-        head = tuple((compile_glob(part), part[-1:] == [Wildcard.ANY]) for part in parts[:_COLONS])
-        return ResourceGlob(head, compile_glob(parts[_COLONS]))
-    joined: list[FilledToken] = []
-    for part in parts:
-        joined += [*part, ":"]
-    return compile_glob(joined[:-1])
+    tail = compile_glob(parts[_COLONS]) if len(parts) > _COLONS else None
+    return ResourceGlob(
+        tuple((compile_glob(part), part[-1:] == [Wildcard.ANY]) for part in head), tail
+    )
 
 
 def resource_builder(tokens: tuple[Token, ...]) -> Build:

@@ -110,10 +110,15 @@ def _check_actions(statement: Mapping[str, Any], kind: PolicyKind) -> None:
                     raise PolicyError(
                         "AssumeRole policy may only specify STS AssumeRole actions.", name
                     )
-            elif action != "*" and (
-                action.count(":") != 1 or not VENDOR.fullmatch(action.partition(":")[0])
-            ):
+            elif not _is_action(action):
                 raise PolicyError("Policy has invalid action", name)
+
+
+def _is_action(action: str) -> bool:
+    vendor = action.partition(":")[0]
+    return action == "*" or (
+        action.count(":") == 1 and (vendor == "*" or VENDOR.fullmatch(vendor) is not None)
+    )
 
 
 def principals_of(element: Any, kind: PolicyKind) -> dict[str, list[str]]:
