@@ -9,12 +9,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from outcrop.governance.audit.chain import Line, Secret, parse_line
-from outcrop.governance.audit.layout import Layout, drop_incomplete_line
+from outcrop.governance.audit.layout import Layout, drop_incomplete_line, moment_of
 from outcrop.governance.audit.reading import Content, lines_backwards, opened
 from outcrop.governance.audit.state import State
 from outcrop.governance.audit.statements import Checkpoint, Link, last_of
 
 _ID_START = b'{"eventID":"'
+_TIME_START = b'"eventTime":"'
+_TIME_CHARACTERS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +84,13 @@ class Recovered:
     Attributes:
         state: brought up to the statements that are written.
         epoch: the open one, with the events that it already has.
+        second: the time of the last event, in seconds since 1970; no later one may come before it.
         ended: epochs that ended before the crash, whose checkpoints are still to be written.
     """
 
     state: State
     epoch: Epoch
+    second: int = 0
     ended: list[Epoch] = field(default_factory=list)
 
 
@@ -115,8 +119,21 @@ def recover(layout: Layout, state: State, findings: Findings) -> Recovered:
     with opened(layout.events(partition)) as events:
         tail = _tail(events, state, findings)
         _walk(tail, recovered, findings)
-        _drop_orphan(layout, partition, events, findings)
+        recovered.second = _last_second(events)
+        if not findings.damage:  # else it may be the last trace of an event that somebody removed
+            _drop_orphan(layout, partition, events, findings)
     return recovered
+
+
+def _last_second(events: Content) -> int:
+    found = next(lines_backwards(events, 0, len(events), _TIME_START), None)
+    if found is None:
+        return 0
+    text = found[1].partition(_TIME_START)[2][:_TIME_CHARACTERS]
+    try:
+        return int(moment_of(text.decode("ascii")).timestamp())
+    except ValueError:
+        return 0
 
 
 def _mend(layout: Layout, path: Path, findings: Findings) -> None:

@@ -27,6 +27,7 @@ from outcrop.governance.audit.layout import (
     Layout,
     append_durably,
     end_of,
+    moment_of,
     partition_of,
     time_text,
 )
@@ -275,6 +276,8 @@ class AuditTrail:
         self._ended = recovered.ended
         self._begin_epoch(recovered.epoch)
         self._open_files()
+        self._second = recovered.second
+        self._time_text = time_text(datetime.fromtimestamp(recovered.second, UTC))
         self._tell(findings)
 
     def _beginning(self) -> datetime:
@@ -282,7 +285,7 @@ class AuditTrail:
         link = None if first is None else first.read(Link)
         if link is None:
             return self._clock.now()
-        return datetime.strptime(link.time, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+        return moment_of(link.time)
 
     def _tell(self, findings: Findings) -> None:
         if findings.damage:

@@ -6,7 +6,6 @@ region is found for as long as it is kept.
 
 import asyncio
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
@@ -16,6 +15,7 @@ from outcrop.aws.errors import ValidationException
 from outcrop.aws.operation import operation
 from outcrop.aws.pagination import decode_token, encode_token
 from outcrop.governance.audit.callers import user_name
+from outcrop.governance.audit.layout import moment_of
 from outcrop.governance.audit.lookup import Found, Place, Wanted, search
 from outcrop.governance.audit.resources import short_name
 from outcrop.services.cloudtrail.errors import (
@@ -104,9 +104,7 @@ def _shown(found: Found) -> dict[str, Any]:
         "EventId": record["eventID"],
         "EventName": record["eventName"],
         "ReadOnly": "true" if record.get("readOnly") else "false",
-        "EventTime": datetime.strptime(record["eventTime"], "%Y-%m-%dT%H:%M:%SZ").replace(
-            tzinfo=UTC
-        ),
+        "EventTime": moment_of(record["eventTime"]),
         "EventSource": record["eventSource"],
         "Resources": [
             {"ResourceType": item.get("type", ""), "ResourceName": short_name(item)}
