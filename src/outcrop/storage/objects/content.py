@@ -24,9 +24,9 @@ from pathlib import Path
 from typing import Self
 
 from outcrop.core.errors import StorageFull
-from outcrop.crypto.sealed import SealedFile, Sealer
+from outcrop.crypto.sealed import SealedFile, Sealer, open_small, sealed_size
 from outcrop.storage.objects.checksums import Checksum, encode, new_checksum
-from outcrop.storage.objects.seals import Seal, file_context, file_key
+from outcrop.storage.objects.seals import Seal, file_context
 
 BLOCK_BYTES = 1 << 20
 # More than there are cores: threads that wait for the disk must not keep others from hashing.
@@ -58,6 +58,25 @@ class ContentFiles:
         """Return the file of a content that is in place."""
         return self._data / content_id[:2] / content_id
 
+    def read_small(self, content_id: str, size_bytes: int, data_key: bytes) -> bytes:
+        """Return a whole content of at most one chunk, with as few calls as that takes.
+
+        Raises:
+            FileNotFoundError: it has been removed.
+            SealBroken: it was changed, or the key is not its own.
+            OSError: its size is another.
+        """
+        descriptor = os.open(f"{self._data}/{content_id[:2]}/{content_id}", os.O_RDONLY)
+        try:
+            content = os.read(descriptor, (sealed_size(size_bytes) if data_key else size_bytes) + 1)
+        finally:
+            os.close(descriptor)
+        if data_key:
+            content = open_small(data_key, content, file_context(content_id))
+        if len(content) != size_bytes:
+            raise OSError(f"content {content_id} has another size than its row says")
+        return content
+
     def open(self, content_id: str, size_bytes: int, data_key: bytes) -> "SealedFile | ClearFile":
         """Open a content for reading.
 
@@ -72,11 +91,8 @@ class ContentFiles:
             OSError: its size is another.
         """
         path = self.path(content_id)
-        file: SealedFile | ClearFile
-        if data_key:
-            file = SealedFile(path, file_key(data_key, content_id), file_context(content_id))
-        else:
-            file = ClearFile(path)
+        context = file_context(content_id)
+        file = SealedFile(path, data_key, context) if data_key else ClearFile(path)
         if file.size_bytes != size_bytes:
             file.close()
             raise OSError(f"content {content_id} has another size than its row says")
@@ -298,7 +314,7 @@ class IncomingContent:
         if self.seal.data_key:
             self._sealer = Sealer(
                 lambda sealed: _write_all(descriptor, sealed),
-                file_key(self.seal.data_key, self.content_id),
+                self.seal.data_key,
                 file_context(self.content_id),
             )
         return descriptor

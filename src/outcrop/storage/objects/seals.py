@@ -1,11 +1,10 @@
 """Seals: the keys that contents are encrypted under.
 
 Every object (and every multipart upload, for the object that it becomes) has one data key, kept wrapped in its row:
-by this server's key for S3, by a KMS key, or by a key that only the customer has. Every file of it is sealed under a
-key of its own that follows from the data key and the file's name, so parts share no nonces.
+by this server's key for S3, by a KMS key, or by a key that only the customer has. Its files are all sealed under it,
+each bound to its own name.
 """
 
-import hmac
 from dataclasses import dataclass, field
 
 from outcrop.crypto.sealed import new_data_key, open_bytes, seal_bytes
@@ -38,11 +37,6 @@ class Seal:
 
 
 UNSEALED = Seal(IN_CLEAR, b"")
-
-
-def file_key(data_key: bytes, content_id: str) -> bytes:
-    """Return the key of one file; empty for content in clear."""
-    return hmac.digest(data_key, content_id.encode(), "sha256") if data_key else b""
 
 
 def file_context(content_id: str) -> bytes:

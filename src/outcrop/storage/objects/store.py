@@ -6,12 +6,14 @@ short reads (`get`, `segments`, `page`), which take some tens of microseconds.
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TypeVar
 
 from sqlalchemy import Connection, Table, bindparam, select, union_all
 
 from outcrop.core.clock import Clock
+from outcrop.crypto.sealed import CHUNK_BYTES
 from outcrop.storage.database.engine import Database
 from outcrop.storage.database.tables import objects as tables
 from outcrop.storage.objects import rows, seals
@@ -52,6 +54,7 @@ Companion = Callable[[Connection, StoredObject], None]
 RESERVED_BYTES = 64 << 20
 NO_ATTRIBUTES = Attributes()
 _ATTEMPTS = 5
+_KEPT_KEYS = 8192
 
 
 class ObjectStore:
@@ -78,6 +81,8 @@ class ObjectStore:
         self._database = database
         self._clock = clock
         self._keys = keys
+        # What is read once is read again; the key that opens these lies in memory, too.
+        self._unwrapped = lru_cache(_KEPT_KEYS)(partial(seals.unwrap, keys))
         self._files = ContentFiles(folder, reserved_bytes)
         self._lister = ObjectLister(database)
         self.buckets = Buckets(database, clock, self._files)
@@ -175,7 +180,28 @@ class ObjectStore:
         assert stored.sealing in {seals.IN_CLEAR, seals.SSE_S3}
         if stored.sealed_key is None:
             return b""
-        return seals.unwrap(self._keys, stored.bucket, stored.key, stored.sealed_key)
+        return self._unwrapped(stored.bucket, stored.key, stored.sealed_key)
+
+    def read_small(self, stored: StoredObject) -> bytes | None:
+        """Return the content of an object of at most 64 KiB that was put whole and takes no foreign key.
+
+        None for any other, and where it was replaced meanwhile.
+
+        Raises:
+            SealBroken: the content or its row was changed.
+        """
+        if (
+            stored.parts_count
+            or stored.size_bytes > CHUNK_BYTES
+            or stored.sealing not in {seals.SSE_S3, seals.IN_CLEAR}
+        ):
+            return None
+        try:
+            return self._files.read_small(
+                stored.content_id, stored.size_bytes, self.data_key(stored)
+            )
+        except FileNotFoundError:
+            return None
 
     def read_now(
         self, stored: StoredObject, offset_bytes: int, length_bytes: int, data_key: bytes
