@@ -6,7 +6,7 @@ returns the response as a mapping of wire names. It may be `def` (short, runs wh
 an event stream is an async iterator of one-entry mappings {event name: members}.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, Literal, Protocol, TypeVar
@@ -14,6 +14,7 @@ from typing import Any, Generic, Literal, Protocol, TypeVar
 PrincipalType = Literal[
     "Account", "User", "AssumedRole", "FederatedUser", "AWSService", "Anonymous"
 ]
+_NO_CONDITIONS: Mapping[str, str | Sequence[str]] = {}
 OPERATION_ATTRIBUTE = "__outcrop_operation__"
 PlatformT = TypeVar("PlatformT")
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
@@ -82,6 +83,27 @@ class Invoke(Protocol):
         """
 
 
+class Require(Protocol):
+    """Refuses an operation under way that its caller may not go on with."""
+
+    def __call__(
+        self, action: str, resource: str, conditions: Mapping[str, str | Sequence[str]] = ..., /
+    ) -> None:
+        """Return if the caller may do an action on a resource; raises the service's "access denied" else.
+
+        Args:
+            action: such as "s3:ListBucket".
+            resource: an ARN.
+            conditions: condition keys of this action for this request.
+        """
+
+
+def _require_nothing(
+    _action: str, _resource: str, _conditions: Mapping[str, str | Sequence[str]] = _NO_CONDITIONS, /
+) -> None:
+    """Pass: for contexts that are made by hand, outside any chain."""
+
+
 @dataclass(slots=True)
 class RequestContext(Generic[PlatformT]):
     """What an operation knows about its call besides the request.
@@ -91,6 +113,7 @@ class RequestContext(Generic[PlatformT]):
         headers: lower-case request headers; empty for in-process calls.
         raw_body: the body as received, where it was read whole; for digests that cover it.
         response_headers: extra headers an operation wants on its response.
+        require: for permissions that an operation needs only because of what is stored.
     """
 
     platform: PlatformT
@@ -107,6 +130,7 @@ class RequestContext(Generic[PlatformT]):
     headers: Mapping[str, str] = field(default_factory=dict)
     raw_body: bytes = field(default=b"", repr=False)
     response_headers: list[tuple[str, str]] = field(default_factory=list)
+    require: Require = field(default=_require_nothing, repr=False)
 
 
 OperationFunction = Callable[[Mapping[str, Any], RequestContext[Any]], Any | Awaitable[Any]]

@@ -28,6 +28,7 @@ class Circumstances:
         client_ip: "" for calls made in this process.
         is_secure: whether the call came over TLS or never left this process.
         headers: lower-case names.
+        more: keys that only the called service has for every request, in lower case, such as s3:authtype.
     """
 
     service: str
@@ -36,6 +37,7 @@ class Circumstances:
     client_ip: str = ""
     is_secure: bool = True
     headers: Mapping[str, str] = field(default_factory=dict)
+    more: Mapping[str, str] = field(default_factory=dict)
 
 
 def request_keys(call: Circumstances, principal: Principal) -> Context:
@@ -66,6 +68,7 @@ def request_keys(call: Circumstances, principal: Principal) -> Context:
         context["aws:useragent"] = agent
     if referer := headers.get("referer"):
         context["aws:referer"] = referer
+    context.update(call.more)
     _add_principal(context, principal, seconds)
     return context
 

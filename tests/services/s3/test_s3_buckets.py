@@ -80,7 +80,6 @@ def test_buckets_are_listed_in_pages(s3: Any) -> None:
         ("get_bucket_replication", "ReplicationConfigurationNotFoundError"),
         ("get_bucket_website", "NoSuchWebsiteConfiguration"),
         ("get_bucket_tagging", "NoSuchTagSet"),
-        ("get_public_access_block", "NoSuchPublicAccessBlockConfiguration"),
         ("get_object_lock_configuration", "ObjectLockConfigurationNotFoundError"),
     ],
 )

@@ -6,12 +6,14 @@ they take microseconds. All others run in the writer's thread, so that no commit
 
 import asyncio
 from collections.abc import Awaitable
+from functools import partial
 from typing import Any
 
 from outcrop.aws.operation import RequestContext
 from outcrop.gateway.call import Call
 from outcrop.gateway.connection import CancelledWhenClientLeaves
 from outcrop.gateway.parts import Parts
+from outcrop.gateway.steps.authorize import require
 
 
 async def dispatch(call: Call, gateway: Parts) -> None:
@@ -35,6 +37,7 @@ async def dispatch(call: Call, gateway: Parts) -> None:
         headers=request.headers,
         raw_body=request.body,
         response_headers=call.response_headers,
+        require=partial(require, call, gateway),
     )
     if operation.is_async:
         result = await _while_connected(operation.function(call.parameters, context), call)

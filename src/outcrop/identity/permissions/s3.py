@@ -1,8 +1,8 @@
 """What S3's operations ask of their callers.
 
 Sources: Service Authorization Reference, "Actions, resources, and condition keys for Amazon S3"; S3 User Guide,
-"Required permissions for Amazon S3 API operations". One thing is decided by the operations themselves, since it depends
-on what is stored: whether a key that no object has is told apart from one that may not be seen.
+"Required permissions for Amazon S3 API operations". Three things are asked for by the operations themselves: whether a key
+that no object has may be told apart from one that may not be seen, tags that are copied, and each of many deletions.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -47,9 +47,9 @@ def copy_source(given: object) -> tuple[str, str, str | None]:
     """Return bucket, key and version of what a copy is made of; "" where the source is malformed."""
     if isinstance(given, Mapping):  # boto3's other form, in calls of this process
         return given.get("Bucket", ""), given.get("Key", ""), given.get("VersionId")
-    path, _, query = str(given).partition("?versionId=")
+    path, mark, query = str(given).partition("?versionId=")
     bucket, _, key = unquote(path).removeprefix("/").partition("/")
-    return bucket, key, query or None
+    return bucket, key, unquote(query) if mark else None
 
 
 def bucket_arn(bucket: str) -> str:
@@ -227,12 +227,7 @@ def _copying(*, creates: bool) -> Rule:
         context["s3:ObjectCreationOperation"] = "true" if creates else "false"
         needs = [reading, Need("s3:PutObject", arn, context)]
         needs += _companions(parameters, arn, context)
-        if parameters.get("TaggingDirective") == "COPY":
-            # Without the directive, too, tags are copied; then CopyObject asks, once it knows of tags.
-            versioned = reading.action == "s3:GetObjectVersion"
-            action = "s3:GetObjectVersionTagging" if versioned else "s3:GetObjectTagging"
-            needs.append(Need(action, reading.resource, reading.context))
-            needs.append(Need("s3:PutObjectTagging", arn, context))
+        # What copying tags needs is asked for by the operation, once it knows that there are any.
         return needs
 
     return rule
@@ -279,17 +274,9 @@ def deletion_needs(
     return needs
 
 
-def _delete_objects(parameters: Parameters, _scope: Scope) -> Sequence[Need]:
-    needs = []
-    for item in (parameters.get("Delete") or {}).get("Objects", []):
-        needs += deletion_needs(
-            parameters["Bucket"],
-            item.get("Key", ""),
-            item.get("VersionId"),
-            bypasses_governance=bool(parameters.get("BypassGovernanceRetention")),
-            if_match=item.get("ETag"),
-        )
-    return needs
+def _delete_objects(_parameters: Parameters, _scope: Scope) -> Sequence[Need]:
+    # Asked for each object by the operation: those that may not be deleted are named in its answer.
+    return ()
 
 
 def _put_retention(parameters: Parameters, _scope: Scope) -> Sequence[Need]:

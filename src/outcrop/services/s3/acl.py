@@ -20,12 +20,12 @@ from outcrop.services.s3.errors import (
     MissingSecurityHeader,
     UnexpectedContent,
     UnresolvableGrantByEmailAddress,
-    in_s3_words,
 )
 from outcrop.services.s3.owner import owner
 from outcrop.services.s3.ownership import lists_are_on
 from outcrop.services.s3.public_access import public_access_of
 from outcrop.services.s3.stored_configuration import BucketRequest, configuration_of, keep_document
+from outcrop.services.s3.versions import find_object
 from outcrop.storage import object_acls
 from outcrop.storage.bucket_configuration import BucketConfiguration
 
@@ -201,9 +201,7 @@ def content_of(request: Mapping[str, Any], context: Context) -> tuple[str, str |
         NoSuchBucket, NoSuchKey, NoSuchVersion: no such object.
         MethodNotAllowed: a delete marker.
     """
-    store = context.platform.objects
-    with in_s3_words(request["Bucket"], request["Key"]):
-        stored = store.get(request["Bucket"], request["Key"], request.get("VersionId"))
+    stored = find_object(request, context)
     return stored.content_id, stored.shown_version_id
 
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote
 
 from outcrop.aws.operation import operation
+from outcrop.identity.permissions.s3 import copy_source, object_arn
 from outcrop.services.platform import Context
 from outcrop.services.s3 import encryption
 from outcrop.services.s3.conditions import check_copy_source, write_condition
@@ -80,7 +80,7 @@ async def copy_object(request: "CopyObjectRequestTypeDef", context: Context) -> 
             "without changing the object's metadata, storage class, website redirect location "
             "or encryption attributes."
         )
-    attributes = _attributes(request, source)
+    attributes = _attributes(request, context, source, names_version=names_version)
     condition = write_condition(request)
     algorithm = request.get("ChecksumAlgorithm") or source.checksum_algorithm or DEFAULT_ALGORITHM
     store = context.platform.objects
@@ -160,8 +160,14 @@ async def upload_part_copy(
     return answer
 
 
-def _attributes(request: Mapping[str, Any], source: StoredObject) -> Attributes:
-    """Return what is said of the copy: by the source or by the request, as its directives say."""
+def _attributes(
+    request: Mapping[str, Any], context: Context, source: StoredObject, *, names_version: bool
+) -> Attributes:
+    """Return what is said of the copy: by the source or by the request, as its directives say.
+
+    Raises:
+        AccessDenied: tags are to be copied, and the caller may not read or write them.
+    """
     if request.get("MetadataDirective", "COPY") == "REPLACE":
         said = attributes_of({**request, "Tagging": None})
     else:
@@ -174,6 +180,11 @@ def _attributes(request: Mapping[str, Any], source: StoredObject) -> Attributes:
         tags = tags_of_upload(request)
     else:
         tags = source.tags
+        if tags:
+            action = "s3:GetObjectVersionTagging" if names_version else "s3:GetObjectTagging"
+            context.require(action, object_arn(source.bucket, source.key))
+            target = object_arn(request["Bucket"], request["Key"])
+            context.require("s3:PutObjectTagging", target)
     return Attributes(said.headers, said.metadata, said.storage_class, tags)
 
 
@@ -187,12 +198,7 @@ def _source(request: Mapping[str, Any], context: Context) -> tuple[StoredObject,
         PreconditionFailed: it is not as required.
     """
     given = request["CopySource"]
-    if isinstance(given, Mapping):  # boto3's other form, in calls of this process
-        bucket, key, version = given["Bucket"], given["Key"], given.get("VersionId")
-    else:
-        path, mark, query = given.partition("?versionId=")
-        bucket, _, key = unquote(path).removeprefix("/").partition("/")
-        version = unquote(query) if mark else None
+    bucket, key, version = copy_source(given)  # read exactly as permissions read it
     if not bucket or not key:
         raise InvalidArgument(
             "Copy Source must mention the source bucket and key: sourcebucket/sourcekey",

@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from outcrop.aws.errors import ServiceError
 from outcrop.aws.operation import operation
+from outcrop.identity.permissions.s3 import deletion_needs
 from outcrop.services.platform import Context
 from outcrop.services.s3.conditions import write_condition
-from outcrop.services.s3.errors import MalformedXML, NoSuchVersion, S3Error, in_s3_words
+from outcrop.services.s3.errors import MalformedXML, NoSuchVersion, in_s3_words
 from outcrop.services.s3.refusals import check_key, refuse_unbuilt
 from outcrop.services.s3.uploaded_content import check_document
 from outcrop.services.s3.versions import named_version
@@ -69,7 +71,7 @@ def delete_objects(request: "DeleteObjectsRequestTypeDef", context: Context) -> 
     if not 1 <= len(wanted) <= _MOST_DELETED:
         raise MalformedXML
     bypasses = bool(request.get("BypassGovernanceRetention"))
-    checked = [_checked(item, bypasses_governance=bypasses) for item in wanted]
+    checked = [_checked(item, bucket, context, bypasses_governance=bypasses) for item in wanted]
     store = context.platform.objects
     with in_s3_words(bucket):
         done = iter(store.delete(bucket, [item for item in checked if isinstance(item, Doomed)]))
@@ -77,20 +79,22 @@ def delete_objects(request: "DeleteObjectsRequestTypeDef", context: Context) -> 
     errors: list[dict[str, Any]] = []
     for item, asked in zip(checked, wanted, strict=True):
         try:
-            if isinstance(item, S3Error):
+            if isinstance(item, ServiceError):
                 raise item
             with in_s3_words(bucket, item.key):
                 result = next(done)
                 if not isinstance(result, Deletion):
                     raise result
-        except S3Error as error:
+        except ServiceError as error:
             errors.append(_describe_error(asked, error))
         else:
             deleted.append(_describe_deletion(asked, result))
     return {"Deleted": [] if request["Delete"].get("Quiet") else deleted, "Errors": errors}
 
 
-def _checked(item: Mapping[str, Any], *, bypasses_governance: bool) -> Doomed | S3Error:
+def _checked(
+    item: Mapping[str, Any], bucket: str, context: Context, *, bypasses_governance: bool
+) -> Doomed | ServiceError:
     condition = {
         name: item[member]
         for member, name in (
@@ -103,7 +107,15 @@ def _checked(item: Mapping[str, Any], *, bypasses_governance: bool) -> Doomed | 
     version_id = item.get("VersionId")
     try:
         check_key(item["Key"])
-    except S3Error as error:
+        for need in deletion_needs(
+            bucket,
+            item["Key"],
+            version_id,
+            bypasses_governance=bypasses_governance,
+            if_match=item.get("ETag"),
+        ):
+            context.require(need.action, need.resource, need.context)
+    except ServiceError as error:
         return error
     if version_id is not None and not is_version_id(version_id):
         return NoSuchVersion(VersionId=version_id)
@@ -119,7 +131,7 @@ def _describe_deletion(asked: Mapping[str, Any], done: Deletion) -> dict[str, An
     return described
 
 
-def _describe_error(asked: Mapping[str, Any], error: S3Error) -> dict[str, Any]:
+def _describe_error(asked: Mapping[str, Any], error: ServiceError) -> dict[str, Any]:
     described = {"Key": asked["Key"], "Code": error.code, "Message": error.message}
     if "VersionId" in asked:
         described["VersionId"] = asked["VersionId"]

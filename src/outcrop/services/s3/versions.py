@@ -89,6 +89,7 @@ def find_object(request: Mapping[str, Any], context: Context) -> StoredObject:
 
     Raises:
         NoSuchBucket, NoSuchKey, NoSuchVersion: there is none.
+        AccessDenied: there is none, and the caller may not list the bucket.
         MethodNotAllowed: the version named is a delete marker.
         InvalidArgument: no version has an id of this form.
     """
@@ -98,6 +99,8 @@ def find_object(request: Mapping[str, Any], context: Context) -> StoredObject:
         with in_s3_words(bucket, key):
             return context.platform.objects.get(bucket, key, version_id)
     except NoSuchKey as error:
+        # Who may not list a bucket is not told which keys it has: S3 API reference, GetObject.
+        context.require("s3:ListBucket", f"arn:aws:s3:::{bucket}")
         if isinstance(error.__cause__, ObjectHidden):
             context.response_headers += [_MARKER, ("x-amz-version-id", error.__cause__.version_id)]
         raise
