@@ -141,7 +141,7 @@ def _resource_error(resource: str) -> str:
     # A variable may hold colons of its own name: they part nothing.
     plain = _VARIABLE.sub("${}", resource)
     parts = plain.split(":", 5)
-    if len(parts) == 1:
+    if len(parts) == 1 or (parts[0] != "arn" and parts[1] == "aws"):
         return f'Resource {resource} must be in ARN format or "*".'
     partition = parts[1]
     if not _PARTITION.fullmatch(partition) and not _OPEN_ENDED.search(partition):
@@ -188,8 +188,8 @@ def _check_top(document: Mapping[str, Any]) -> None:
 def _check_sid_letters(statements: Sequence[Mapping[str, Any]]) -> None:
     if not all(_SID.fullmatch(statement.get("Sid", "")) for statement in statements):
         raise PolicyError(
-            "Statement IDs (SID) must be alpha-numeric. Check that your input satisfies the regular expression "
-            "[0-9A-Za-z]*",
+            "Statement IDs (SID) must be alpha-numeric. "  # codespell:ignore
+            "Check that your input satisfies the regular expression [0-9A-Za-z]*",
             "Sid",
         )
 
