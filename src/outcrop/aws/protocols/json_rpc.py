@@ -70,6 +70,9 @@ def serialize_error(
     members = error.members()
     if error.shape is not None:
         members = ShapeEncoder().compile_members(error.shape, error.shape.members)(members)
+    if not {"message", "Message"} & members.keys():
+        # Some services' errors (CloudTrail's) are modelled without a message, and AWS sends one.
+        members = {**members, "message": error.message}
     return HttpResponse(
         error.status,
         [("x-amzn-RequestId", error.request_id), ("Content-Type", content_type)],

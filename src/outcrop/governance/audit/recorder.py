@@ -129,7 +129,7 @@ class Recorder:
                     "requestParameters": asked or None,
                     "responseElements": answered or None,
                 }
-            if call.parameters:
+            if call.parameters or changed:
                 found = plan.resources(call.parameters, call.result if changed else {}, call.region)
                 if found:
                     event["resources"] = found
