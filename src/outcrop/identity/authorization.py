@@ -181,7 +181,7 @@ class Authorizer:
         gathered: Gathered | None = None
         if facts is None and need.resource.startswith(_TAGS_ALONE):
             gathered = self._decisions.gather(own, principal)
-            if not gathered.asks_tags:
+            if not gathered.asks_tags(need.action):
                 facts = NO_FACTS
         if facts is None:
             facts = self._facts(need)

@@ -5,7 +5,7 @@ mention. What was allowed under all of these is allowed under the same again, wi
 are told apart by identity: whoever changes one, changes the object.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -19,9 +19,9 @@ from outcrop.identity.policy import (
     Request,
     ResourcePolicyMode,
     cached_policy,
-    context_keys,
     decide,
 )
+from outcrop.identity.policy.patterns import Context as EvaluatorContext
 from outcrop.identity.request_context import Context
 
 _MOST_GATHERED = 2048
@@ -47,16 +47,24 @@ class Gathered:
 
     Attributes:
         own: what the principal's part was made from.
-        keys: condition keys that they mention, in lower case.
-        asks_tags: whether they mention tags of resources.
         allowed: what was allowed under them.
     """
 
     own: PoliciesOfPrincipal
     policies: Policies
-    keys: tuple[str, ...]
-    asks_tags: bool
     allowed: dict[tuple[object, ...], Decision] = field(default_factory=dict)
+    _keys: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def keys(self, action: str) -> tuple[str, ...]:
+        """Return the condition keys, in lower case, that they mention where they speak of an action."""
+        found = self._keys.get(action)
+        if found is None:
+            found = self._keys[action] = _mentioned(self.policies, action)
+        return found
+
+    def asks_tags(self, action: str) -> bool:
+        """Whether they mention tags of resources where they speak of an action."""
+        return any(key.startswith(_TAGS_OF_RESOURCE) for key in self.keys(action))
 
 
 class Decisions:
@@ -106,7 +114,7 @@ class Decisions:
             principal.arn,
             principal.role_arn or principal.federated_by,
             resource_account,
-            *[values(name) for name in gathered.keys],
+            *[values(name) for name in gathered.keys(need[0])],
         )
         decision = gathered.allowed.get(key)
         if decision is None:
@@ -137,14 +145,19 @@ def _gather(
     mode: ResourcePolicyMode,
 ) -> Gathered:
     sessions = tuple(cached_policy(text, PolicyKind.SESSION) for text in principal.session_policies)
-    policies = Policies(own.identity, own.boundary, sessions, resource, mode)
-    asked = _mentioned(
-        [policy for _, policy in own.identity]
-        + [policy for policy in (own.boundary, resource, *sessions) if policy is not None]
-    )
-    asks_tags = any(key.startswith(_TAGS_OF_RESOURCE) for key in asked)
-    return Gathered(own, policies, asked, asks_tags)
+    return Gathered(own, Policies(own.identity, own.boundary, sessions, resource, mode))
 
 
-def _mentioned(policies: Iterable[Policy]) -> tuple[str, ...]:
-    return tuple(key.lower() for key in context_keys(list(policies)))
+def _mentioned(policies: Policies, action: str) -> tuple[str, ...]:
+    gathered = [policy for _, policy in policies.identity]
+    others = (policies.boundary, policies.resource, *policies.sessions)
+    gathered += [policy for policy in others if policy is not None]
+    lowered, nothing = action.lower(), EvaluatorContext({})
+    found = {
+        key.lower(): None
+        for policy in gathered
+        for statement in policy.statements
+        if statement.actions.matches(lowered, nothing) is not statement.excludes_actions
+        for key in statement.referred_keys()
+    }
+    return tuple(found)
