@@ -1,4 +1,7 @@
-"""Access control lists of objects, by content; an object without a row is its owner's alone."""
+"""Access control lists of objects, by content; an object without a row is its owner's alone.
+
+Also the short look at an object that every decision about it takes: its tags, and which content to ask for a list of.
+"""
 
 import json
 from typing import Any, cast
@@ -6,6 +9,7 @@ from typing import Any, cast
 from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from outcrop.storage.database.tables.bucket_configuration import object_acls
+from outcrop.storage.database.tables.objects import objects
 from outcrop.storage.prepared import Prepared
 
 # Grantee and permission, as services/s3/acl.py spells them.
@@ -13,6 +17,17 @@ Grants = list[list[str]]
 _OF_CONTENT = Prepared(
     select(object_acls.c.grants_json).where(object_acls.c.content_id == bindparam("content_id"))
 )
+_OF_OBJECT = Prepared(
+    select(objects.c.tags_json, objects.c.content_id).where(
+        objects.c.bucket == bindparam("bucket"), objects.c.key == bindparam("key")
+    )
+)
+
+
+def tags_and_content(connection: Connection, bucket: str, key: str) -> tuple[str, str] | None:
+    """Return the tags, as JSON or "", and the content id of what a key shows; None where it shows nothing."""
+    row = _OF_OBJECT.first(connection, bucket=bucket, key=key)
+    return None if row is None else (row[0], row[1])
 
 
 def of(connection: Connection, content_id: str) -> Grants | None:

@@ -35,6 +35,7 @@ from outcrop.storage.home import Home
 from outcrop.storage.kms_keys.materials import Materials
 from outcrop.storage.objects import ObjectStore
 from outcrop.storage.service_keys import ServiceKeys
+from support.composed_server import ComposedServer
 
 START_SECONDS = 30
 
@@ -167,3 +168,25 @@ def refused() -> Any:
         return response["Error"]["Code"], response["ResponseMetadata"]["HTTPStatusCode"]
 
     return call
+
+
+@pytest.fixture(scope="module")
+def composed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ComposedServer]:
+    """A server with users, roles and policies."""
+    running = ComposedServer(tmp_path_factory.mktemp("composed")).start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="module")
+def root(composed: ComposedServer) -> Any:
+    """S3 as the account's root."""
+    return composed.client("s3", region="us-east-1")
+
+
+@pytest.fixture
+def place(root: Any) -> str:
+    """A new bucket of the server with users."""
+    name = f"place-{uuid4()}"
+    root.create_bucket(Bucket=name)
+    return name

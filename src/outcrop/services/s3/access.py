@@ -18,7 +18,6 @@ from outcrop.services.s3.public_access import public_access_of
 from outcrop.services.s3.public_policies import is_public
 from outcrop.storage import object_acls
 from outcrop.storage.bucket_configuration import BucketConfiguration
-from outcrop.storage.objects.errors import ObjectStoreError
 
 _ARN_START = "arn:aws:s3:::"
 _DERIVED = "access"
@@ -76,16 +75,18 @@ def facts(arn: str, platform: Platform) -> ResourceFacts:
 
 
 def _of_object(access: _Access, bucket: str, key: str, platform: Platform) -> ResourceFacts:
-    try:
-        stored = platform.objects.get(bucket, key)
-    except ObjectStoreError:
-        return access.of_objects
-    known = access.of_objects
-    if stored.tags_json:
-        tags = {f"s3:ExistingObjectTag/{name}": value for name, value in stored.tags.items()}
+    known, reader = access.of_objects, platform.database.reader
+    found = object_acls.tags_and_content(reader, bucket, key)
+    if found is None:
+        return known
+    tags_json, content_id = found
+    if tags_json:
+        tags = {
+            f"s3:ExistingObjectTag/{name}": value for name, value in json.loads(tags_json).items()
+        }
         known = replace(known, context={**known.context, **tags})
     if access.objects_have_lists:
-        stored_grants = object_acls.of(platform.database.reader, stored.content_id)
+        stored_grants = object_acls.of(reader, content_id)
         added = _granting(
             from_stored(stored_grants), _OBJECT_ACTIONS, f"{_ARN_START}{bucket}/{key}"
         )
