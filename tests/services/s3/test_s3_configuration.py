@@ -179,10 +179,10 @@ def test_lists_are_off_until_the_ownership_rule_lets_them_count(
     assert grants[1]["Grantee"]["URI"].endswith("/global/AuthenticatedUsers")
     off = {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
     code = "InvalidBucketAclWithObjectOwnership"
-    call = {"Bucket": bucket, "OwnershipControls": off}
-    assert refused(s3.put_bucket_ownership_controls, **call) == (code, 400)
+    turned_off = {"Bucket": bucket, "OwnershipControls": off}
+    assert refused(s3.put_bucket_ownership_controls, **turned_off) == (code, 400)
     s3.put_bucket_acl(Bucket=bucket, ACL="private")
-    s3.put_bucket_ownership_controls(**call)
+    s3.put_bucket_ownership_controls(**turned_off)
 
 
 def test_deleted_ownership_controls_are_not_found(s3: Any, bucket: str, refused: Any) -> None:

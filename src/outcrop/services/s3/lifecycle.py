@@ -1,6 +1,7 @@
 """Lifecycle configurations of buckets; lifecycle_sweep.py carries them out."""
 
 import secrets
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from outcrop.aws.operation import operation
@@ -49,9 +50,8 @@ def put_bucket_lifecycle_configuration(
         MalformedXML, InvalidArgument, InvalidRequest: a rule is none.
         NotImplementedHere: objects are to go to a storage class that would need a restore.
     """
-    rules: list[dict[str, Any]] = [
-        {**rule} for rule in (request.get("LifecycleConfiguration") or {}).get("Rules", [])
-    ]
+    given: Mapping[str, Any] = request.get("LifecycleConfiguration") or {}
+    rules: list[dict[str, Any]] = [{**rule} for rule in given.get("Rules", [])]
     check_rules(rules)
     for rule in rules:
         if not rule.get("ID"):

@@ -104,7 +104,7 @@ def storage_class_by_age(
     ]
     if not found:
         return None
-    return max((item["StorageClass"] for item in found), key=_COLDNESS.index)
+    return max((str(item["StorageClass"]) for item in found), key=_COLDNESS.index)
 
 
 def is_colder(storage_class: str, than: str) -> bool:
