@@ -134,3 +134,23 @@ def test_api_keys_are_for_bedrock_and_two_at_most(iam: Any, identities: Identity
     everybody = iam.list_service_specific_credentials(AllUsers=True)
     assert name in {found["UserName"] for found in everybody["ServiceSpecificCredentials"]}
     assert refusal(iam.delete_user, UserName=name).code == "DeleteConflict"
+
+
+def test_tools_that_delete_users_learn_what_users_do_not_have(
+    iam: Any, identities: IdentityServer
+) -> None:
+    name = identities.user().name
+    for listing, member in (
+        (iam.list_mfa_devices, "MFADevices"),
+        (iam.list_ssh_public_keys, "SSHPublicKeys"),
+        (iam.list_signing_certificates, "Certificates"),
+    ):
+        assert listing(UserName=name)[member] == []
+        assert refusal(listing, UserName="nobody").code == "NoSuchEntity"
+    assert iam.list_virtual_mfa_devices()["VirtualMFADevices"] == []
+    for call in (iam.get_login_profile, iam.delete_login_profile):
+        answer = refusal(call, UserName=name)
+        assert (answer.code, answer.message) == (
+            "NoSuchEntity",
+            f"Login Profile for User {name} cannot be found.",
+        )

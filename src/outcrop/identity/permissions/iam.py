@@ -188,8 +188,13 @@ _BY_NAMING: Mapping[Naming, tuple[str, ...]] = {
     _caller_or_named: (
         "CreateAccessKey",
         "DeleteAccessKey",
+        "DeleteLoginProfile",
+        "GetLoginProfile",
         "GetUser",
         "ListAccessKeys",
+        "ListMFADevices",
+        "ListSSHPublicKeys",
+        "ListSigningCertificates",
         "UpdateAccessKey",
     ),
     _named("group"): (
@@ -256,6 +261,7 @@ _BY_NAMING: Mapping[Naming, tuple[str, ...]] = {
         "GetAccountSummary",
         "GetContextKeysForCustomPolicy",
         "ListAccountAliases",
+        "ListVirtualMFADevices",
         "SimulateCustomPolicy",
     ),
 }
