@@ -56,6 +56,7 @@ def test_a_new_key_says_all_of_itself(kms: Any) -> None:
             "You cannot specify KeySpec and CustomerMasterKeySpec in the same request.",
         ),
         ({"MultiRegion": True}, "UnsupportedOperationException", "Multi-Region keys"),
+        ({"Origin": "EXTERNAL"}, "UnsupportedOperationException", "cannot be imported"),
         ({"Origin": "AWS_CLOUDHSM"}, "UnsupportedOperationException", "no custom key stores"),
         ({"KeySpec": "SM2", "KeyUsage": "SIGN_VERIFY"}, "UnsupportedOperationException", "SM2"),
         (

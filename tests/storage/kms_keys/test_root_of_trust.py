@@ -98,7 +98,7 @@ def test_a_lost_key_file_is_missed_rather_than_replaced(
     assert opens(settings, home, database, kept)
 
 
-def test_a_vault_that_is_sealed_lets_an_old_home_start_and_no_new_one(
+def test_a_vault_that_is_sealed_is_named_at_the_start_and_later(
     settings: Settings, home: Home, database: Database, vault: VaultDouble
 ) -> None:
     in_vault = replace(settings, root_of_trust=f"vault:{vault.url}")
@@ -107,8 +107,8 @@ def test_a_vault_that_is_sealed_lets_an_old_home_start_and_no_new_one(
         open_root_of_trust(in_vault, home, database)
     vault.is_sealed = False
     kept = fill(in_vault, home, database)
-    vault.is_sealed = True
     source = open_root_of_trust(in_vault, home, database)
+    vault.is_sealed = True
     with pytest.raises(KeySourceUnavailable, match="unseal"):
         Materials(database, source).load(KEY_ID, kept[1])
     vault.is_sealed = False

@@ -25,9 +25,6 @@ _MEMBERS = {
     "MacAlgorithm": "kms:MacAlgorithm",
     "KeyPairSpec": "kms:DataKeyPairSpec",
     "RotationPeriodInDays": "kms:RotationPeriodInDays",
-    "WrappingAlgorithm": "kms:WrappingAlgorithm",
-    "WrappingKeySpec": "kms:WrappingKeySpec",
-    "ExpirationModel": "kms:ExpirationModel",
 }
 
 
@@ -248,7 +245,6 @@ NEEDS: Mapping[str, Rule] = {
     "CreateKey": _create_key,
     "Decrypt": _decrypt,
     "DeleteAlias": _delete_alias,
-    "DeleteImportedKeyMaterial": _on_key("DeleteImportedKeyMaterial"),
     "DescribeKey": _on_key("DescribeKey"),
     "DisableKey": _on_key("DisableKey"),
     "DisableKeyRotation": _on_key("DisableKeyRotation"),
@@ -265,9 +261,7 @@ NEEDS: Mapping[str, Rule] = {
     "GenerateRandom": _anywhere("GenerateRandom"),
     "GetKeyPolicy": _on_key("GetKeyPolicy"),
     "GetKeyRotationStatus": _on_key("GetKeyRotationStatus"),
-    "GetParametersForImport": _on_key("GetParametersForImport"),
     "GetPublicKey": _on_key("GetPublicKey"),
-    "ImportKeyMaterial": _on_key("ImportKeyMaterial"),
     "ListAliases": _anywhere("ListAliases"),
     "ListGrants": _on_key("ListGrants", _for_service),
     "ListKeyPolicies": _on_key("ListKeyPolicies"),

@@ -41,13 +41,14 @@ def facts(arn: str, platform: Platform) -> ResourceFacts:
     """
     reader = platform.database.reader
     key_id = arn.rpartition(":key/")[2] if ":key/" in arn else ""
-    row = keys.get(reader, key_id) if key_id else None
-    if row is None or row.arn != arn:
-        return _facts_to_be(arn, platform)
+    revision = keys.revision_of(reader, key_id, arn) if key_id else 0
     remembered = platform.kms_materials.facts.get(key_id)
-    if remembered is not None and remembered[0] == row.revision:
+    if revision and remembered is not None and remembered[0] == revision:
         assert isinstance(remembered[1], ResourceFacts)
         return remembered[1]
+    row = keys.get(reader, key_id) if revision else None
+    if row is None:
+        return _facts_to_be(arn, platform)
     found = ResourceFacts(
         policy=row.policy,
         tags=tags.of(reader, arn),

@@ -39,12 +39,12 @@ _SHORTEST_WAIT_DAYS = 7
 
 @operation("kms:CreateKey")
 async def create_key(request: Mapping[str, Any], context: Context) -> dict[str, Any]:
-    """Make a key of any usual kind, with fresh material or (Origin EXTERNAL) waiting for some.
+    """Make a key of any usual kind, with fresh material.
 
     Raises:
         MalformedPolicyDocumentException: the policy is none, or locks its author out.
         LimitExceededException: the region has too many keys.
-        UnsupportedOperationException: multi-Region keys, custom key stores, kinds that are not built.
+        UnsupportedOperationException: multi-Region keys, imported material, custom key stores, kinds not built.
         ValidationException: usage and spec do not go together.
         TagException: a tag is reserved or there twice.
     """
@@ -54,8 +54,7 @@ async def create_key(request: Mapping[str, Any], context: Context) -> dict[str, 
 
 def _create_key(request: Mapping[str, Any], context: Context) -> dict[str, Any]:
     spec, usage = _kind(request)
-    origin = request.get("Origin", "AWS_KMS")
-    _require_built(request, origin, spec)
+    _require_built(request)
     tags = read_tags(request.get("Tags"))
     key_id = str(uuid4())
     policy = request.get("Policy")
@@ -64,15 +63,13 @@ def _create_key(request: Mapping[str, Any], context: Context) -> dict[str, Any]:
     else:
         is_bypassed = request.get("BypassPolicyLockoutSafetyCheck", False)
         checked_policy(policy, key_id, context, is_bypassed=is_bypassed)
-    material = None if origin == "EXTERNAL" else making.new_material(context, key_id, spec)
+    material = making.new_material(context, key_id, spec)
     row = making.new_key(
         context,
         spec=spec,
         usage=usage,
         policy=policy,
-        key_id=key_id,
         description=request.get("Description", ""),
-        origin=origin,
         material=material,
     )
     with context.platform.database.write(durable=True) as connection:
@@ -110,19 +107,20 @@ def _kind(request: Mapping[str, Any]) -> tuple[str, str]:
     return spec, usage
 
 
-def _require_built(request: Mapping[str, Any], origin: str, spec: str) -> None:
+def _require_built(request: Mapping[str, Any]) -> None:
     if request.get("MultiRegion"):
         raise UnsupportedOperationException(
             "Multi-Region keys are not built here: leave MultiRegion out, and make a key in each region"
         )
-    if origin not in {"AWS_KMS", "EXTERNAL"} or "CustomKeyStoreId" in request:
+    origin = request.get("Origin", "AWS_KMS")
+    if origin == "EXTERNAL":
         raise UnsupportedOperationException(
-            "There are no custom key stores here: use Origin AWS_KMS, under a root of trust in Vault "
-            "where keys must be held outside the server"
+            "Key material cannot be imported here: leave Origin out, and the server makes it"
         )
-    if origin == "EXTERNAL" and not SPECS[spec].secret_bytes:
+    if origin != "AWS_KMS" or "CustomKeyStoreId" in request:
         raise UnsupportedOperationException(
-            f"Material of {spec} cannot be imported here; only symmetric and HMAC keys'"
+            "There are no custom key stores here: leave Origin out; a root of trust in Vault keeps what "
+            "wraps the keys outside the server"
         )
 
 
@@ -169,7 +167,7 @@ def enable_key(request: Mapping[str, Any], context: Context) -> None:
 
     Raises:
         NotFoundException: no such key.
-        KMSInvalidStateException: it is to be deleted, or waits for material.
+        KMSInvalidStateException: it is to be deleted.
     """
     _switch(request, context, KeyState.ENABLED)
 
@@ -180,7 +178,7 @@ def disable_key(request: Mapping[str, Any], context: Context) -> None:
 
     Raises:
         NotFoundException: no such key.
-        KMSInvalidStateException: it is to be deleted, or waits for material.
+        KMSInvalidStateException: it is to be deleted.
     """
     _switch(request, context, KeyState.DISABLED)
 
@@ -190,8 +188,6 @@ def _switch(request: Mapping[str, Any], context: Context, state: KeyState) -> No
         row = find_by_id(connection, request["KeyId"], context)
         require_customer_key(row)
         require_not_pending(row)
-        if row.state == KeyState.PENDING_IMPORT:
-            raise KMSInvalidStateException(f"{row.arn} is pending import.")
         keys.change(connection, row.id, state=state)
 
 
@@ -261,7 +257,7 @@ def cancel_key_deletion(request: Mapping[str, Any], context: Context) -> dict[st
         keys.change(
             connection,
             row.id,
-            state=KeyState.DISABLED if row.material_id else KeyState.PENDING_IMPORT,
+            state=KeyState.DISABLED,
             deletion_us=None,
             pending_days=None,
         )
@@ -288,8 +284,6 @@ def metadata(row: KeyRow, account_id: str) -> dict[str, Any]:
     }
     if row.deletion_us is not None:
         described["DeletionDate"] = from_us(row.deletion_us)
-    if row.is_symmetric and row.material_id:
+    if row.is_symmetric:
         described["CurrentKeyMaterialId"] = row.material_id
-    if row.origin == "EXTERNAL" and row.material_id:
-        described["ExpirationModel"] = "KEY_MATERIAL_DOES_NOT_EXPIRE"
     return described

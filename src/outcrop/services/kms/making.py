@@ -77,28 +77,21 @@ def managed_policy(service: str, region: str, account_id: str) -> str:
     return _written(f"auto-{service}-1", [use, look])
 
 
-def new_material(  # noqa: PLR0913  # what a material is made of
+def new_material(  # what a material is made of
     context: Context,
     key_id: str,
     spec: str,
     *,
     number: int = 0,
     rotation_type: str | None = None,
-    secret: bytes | None = None,
-    material_id: str = "",
 ) -> MaterialRow:
     """Return fresh, wrapped material for a key. May take a second, or wait for Vault; not for the event loop.
-
-    Args:
-        secret: material that came from outside, instead of a fresh one.
 
     Raises:
         KeyUnavailableException: the root of trust cannot be reached, or refuses.
     """
-    public_key = None
-    if secret is None:
-        length = SPECS[spec].secret_bytes
-        secret, public_key = (os.urandom(length), None) if length else make_key_pair(spec)
+    length = SPECS[spec].secret_bytes
+    secret, public_key = (os.urandom(length), None) if length else make_key_pair(spec)
     try:
         return context.platform.kms_materials.wrap(
             key_id,
@@ -107,7 +100,6 @@ def new_material(  # noqa: PLR0913  # what a material is made of
             now_us=now_us(context),
             public_key=public_key,
             rotation_type=rotation_type,
-            material_id=material_id,
         )
     except KeySourceUnavailable as error:
         raise KeyUnavailableException(str(error)) from None
@@ -119,14 +111,12 @@ def new_key(  # noqa: PLR0913  # what a key is made of
     spec: str,
     usage: str,
     policy: str,
-    key_id: str = "",
     description: str = "",
-    origin: str = "AWS_KMS",
     service: str = "",
-    material: MaterialRow | None,
+    material: MaterialRow,
 ) -> KeyRow:
-    """Return the row of a key that is to be inserted with its first material, or without one to be imported."""
-    key_id = key_id or (material.key_id if material else str(uuid4()))
+    """Return the row of a key that is to be inserted with its first material."""
+    key_id = material.key_id
     now = now_us(context)
     return KeyRow(
         id=key_id,
@@ -134,16 +124,16 @@ def new_key(  # noqa: PLR0913  # what a key is made of
         arn=key_arn(context.region, context.account_id, key_id),
         revision=1,
         created_us=now,
-        state=KeyState.ENABLED if material else KeyState.PENDING_IMPORT,
+        state=KeyState.ENABLED,
         deletion_us=None,
         pending_days=None,
         description=description,
         spec=spec,
         usage=usage,
-        origin=origin,
+        origin="AWS_KMS",
         service=service,
         policy=policy,
-        material_id=material.id if material else "",
+        material_id=material.id,
         rotation_days=_MANAGED_ROTATION_DAYS if service else None,
         rotation_due_us=now + _MANAGED_ROTATION_DAYS * DAY_US if service else None,
         rotations_on_demand=0,
@@ -151,12 +141,11 @@ def new_key(  # noqa: PLR0913  # what a key is made of
 
 
 def insert(
-    connection: Connection, row: KeyRow, material: MaterialRow | None, tags: Mapping[str, str]
+    connection: Connection, row: KeyRow, material: MaterialRow, tags: Mapping[str, str]
 ) -> None:
     """Add a key with all that belongs to it."""
     keys.insert(connection, row)
-    if material is not None:
-        materials.insert(connection, material)
+    materials.insert(connection, material)
     tag_rows.put(connection, row.arn, tags)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from outcrop.aws.errors import ConflictException
 from outcrop.aws.operation import operation
-from outcrop.services.kms.errors import LimitExceededException, UnsupportedOperationException
+from outcrop.services.kms.errors import LimitExceededException
 from outcrop.services.kms.identifiers import find_by_id
 from outcrop.services.kms.pages import cut, page
 from outcrop.services.kms.rotating import ON_DEMAND, is_next, next_material, rotate_if_due
@@ -32,7 +32,7 @@ def enable_key_rotation(request: Mapping[str, Any], context: Context) -> None:
     Raises:
         NotFoundException: no such key.
         DisabledException: it is disabled.
-        UnsupportedOperationException: not a symmetric key with material of the server's own.
+        UnsupportedOperationException: not a symmetric key.
     """
     days = request.get("RotationPeriodInDays", _DEFAULT_DAYS)
     _set_rotation(request, context, days, now_us(context) + days * DAY_US)
@@ -45,7 +45,7 @@ def disable_key_rotation(request: Mapping[str, Any], context: Context) -> None:
     Raises:
         NotFoundException: no such key.
         DisabledException: it is disabled.
-        UnsupportedOperationException: not a symmetric key with material of the server's own.
+        UnsupportedOperationException: not a symmetric key.
     """
     _set_rotation(request, context, None, None)
 
@@ -57,7 +57,6 @@ def _set_rotation(
         row = find_by_id(connection, request["KeyId"], context)
         require_customer_key(row)
         require_symmetric(row)
-        _require_own_material(row)
         require_enabled(row)
         keys.change(connection, row.id, rotation_days=days, rotation_due_us=due_us)
 
@@ -90,7 +89,7 @@ async def rotate_key_on_demand(request: Mapping[str, Any], context: Context) -> 
         DisabledException: it is disabled.
         LimitExceededException: that was done 25 times.
         ConflictException: another rotation of the key came between; ask again.
-        UnsupportedOperationException: not a symmetric key with material of the server's own.
+        UnsupportedOperationException: not a symmetric key.
     """
     return await asyncio.to_thread(_rotate_now, request, context)
 
@@ -119,7 +118,6 @@ def _rotate_now(request: Mapping[str, Any], context: Context) -> dict[str, Any]:
 def _require_rotatable(row: KeyRow) -> None:
     require_customer_key(row)
     require_symmetric(row)
-    _require_own_material(row)
     require_enabled(row)
     if row.rotations_on_demand >= _MOST_ON_DEMAND:
         raise LimitExceededException(
@@ -165,10 +163,3 @@ async def _settled(request: Mapping[str, Any], context: Context) -> KeyRow:
     if row.is_rotation_due(now_us(context)):
         row = await asyncio.to_thread(rotate_if_due, row, context)
     return row
-
-
-def _require_own_material(row: KeyRow) -> None:
-    if row.origin != "AWS_KMS":
-        raise UnsupportedOperationException(
-            f"{row.arn} origin is {row.origin} which is not valid for this operation."
-        )

@@ -25,13 +25,11 @@ def require_enabled(row: KeyRow) -> None:
 
     Raises:
         DisabledException: it is disabled.
-        KMSInvalidStateException: it is to be deleted, or has no material yet.
+        KMSInvalidStateException: it is to be deleted.
     """
     if row.state == KeyState.ENABLED:
         return
     require_not_pending(row)
-    if row.state == KeyState.PENDING_IMPORT:
-        raise KMSInvalidStateException(f"{row.arn} is pending import.")
     raise DisabledException(f"{row.arn} is disabled.")
 
 

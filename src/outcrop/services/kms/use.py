@@ -29,7 +29,7 @@ async def usable_key(identifier: str, usage: str, operation: str, context: Conte
     Raises:
         NotFoundException: no such key.
         DisabledException: it is disabled.
-        KMSInvalidStateException: it is to be deleted, or waits for material.
+        KMSInvalidStateException: it is to be deleted.
         InvalidKeyUsageException: it is for something else.
     """
     row = await _found(identifier, context)

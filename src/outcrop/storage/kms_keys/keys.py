@@ -18,7 +18,6 @@ class KeyState(StrEnum):
     ENABLED = "Enabled"
     DISABLED = "Disabled"
     PENDING_DELETION = "PendingDeletion"
-    PENDING_IMPORT = "PendingImport"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +66,9 @@ class KeyRow:
 
 _COLUMNS = [table.c[item.name] for item in fields(KeyRow)]
 _BY_ID = Prepared(select(*_COLUMNS).where(table.c.id == bindparam("id")))
+_REVISION = Prepared(
+    select(table.c.revision).where(table.c.arn == bindparam("arn"), table.c.id == bindparam("id"))
+)
 _PAGE = Prepared(
     select(table.c.id, table.c.arn, table.c.deletion_us)
     .where(table.c.region == bindparam("region"), table.c.id > bindparam("after"))
@@ -91,6 +93,12 @@ def get(connection: Connection, key_id: str) -> KeyRow | None:
     """Return the key of this id."""
     row = _BY_ID.first(connection, id=key_id)
     return None if row is None else KeyRow(*row)
+
+
+def revision_of(connection: Connection, key_id: str, arn: str) -> int:
+    """Return the revision of the key of this id and ARN, 0 where there is none."""
+    row = _REVISION.first(connection, id=key_id, arn=arn)
+    return 0 if row is None else int(row[0])
 
 
 def page(

@@ -71,14 +71,13 @@ class Materials:
         now_us: int,
         public_key: bytes | None = None,
         rotation_type: str | None = None,
-        material_id: str = "",
     ) -> MaterialRow:
         """Return a material to insert. Asks the root of trust, so call it before the transaction.
 
         Raises:
             KeySourceUnavailable: the root of trust cannot be reached, or refuses.
         """
-        material_id = material_id or secrets.token_hex(32)
+        material_id = secrets.token_hex(32)
         wrapped = self._source.wrap(secret, wrap_context(key_id, material_id))
         return MaterialRow(material_id, key_id, number, wrapped, public_key, now_us, rotation_type)
 

@@ -10,7 +10,6 @@ from outcrop.config import Settings
 from outcrop.core.errors import (
     ConfigurationError,
     HomeError,
-    KeySourceUnavailable,
     SealBroken,
 )
 from outcrop.crypto.key_source import FileKeySource, KeySource
@@ -36,7 +35,7 @@ def open_root_of_trust(settings: Settings, home: Home, database: Database) -> Ke
     Raises:
         ConfigurationError: the settings name none.
         HomeError: the keys are wrapped under another one, or the key file is gone; says what to do.
-        KeySourceUnavailable: a new database, and the root of trust cannot be reached.
+        KeySourceUnavailable: the root of trust cannot be reached, or refuses.
     """
     name = name_of(settings.root_of_trust)
     with database.read() as connection:
@@ -101,7 +100,7 @@ def check(database: Database, name: str, source: KeySource) -> None:
 
     Raises:
         HomeError: the keys are wrapped under another root of trust; says what to do.
-        KeySourceUnavailable: a new database, and the root of trust cannot be reached.
+        KeySourceUnavailable: the root of trust cannot be reached, or refuses.
     """
     with database.read() as connection:
         row = connection.execute(select(root_of_trust.c.name, root_of_trust.c.proof)).first()
@@ -136,10 +135,6 @@ def _recorded(database: Database) -> str:
 def _prove(name: str, proof: bytes, source: KeySource) -> None:
     try:
         opened = source.unwrap(proof, _PROOF_CONTEXT)
-    except KeySourceUnavailable as error:
-        # Much of the server needs no key, and a Vault that is sealed now may be open in a minute.
-        log.warning("root_of_trust_unavailable", name=name, reason=str(error))
-        return
     except SealBroken:
         opened = b""
     if opened != _PROOF:

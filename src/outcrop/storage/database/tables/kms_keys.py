@@ -25,7 +25,7 @@ kms_keys = Table(
     Column("arn", Text, nullable=False),
     Column("revision", Integer, nullable=False),
     Column("created_us", BigInteger, nullable=False),
-    # core.keys.KeyState by value.
+    # KeyState of storage/kms_keys/keys.py by value.
     Column("state", Text, nullable=False),
     Column("deletion_us", BigInteger),
     Column("pending_days", Integer),
@@ -36,7 +36,7 @@ kms_keys = Table(
     # AWS's service that the key belongs to (then AWS manages it), or "" for a customer's key.
     Column("service", Text, nullable=False),
     Column("policy", Text, nullable=False),
-    # Material that encrypts now; "" while an imported key has none.
+    # Material that encrypts now.
     Column("material_id", Text, nullable=False),
     # Days between automatic rotations, NULL where they are off.
     Column("rotation_days", Integer),
