@@ -17,15 +17,15 @@ from support.composed_server import ComposedServer
 @pytest.fixture
 def limit(server: ComposedServer) -> Iterator[Any]:
     """Set quotas for the length of a test."""
-    changed: list[Quota] = []
+    changed: set[Quota] = set()
 
     def change(quota: Quota, value: float) -> None:
-        changed.append(quota)
+        changed.add(quota)
         moment = now_us(server.clock)
         quotas.set_value(server.database, quota, value, region="eu-west-1", now_us=moment)
 
     yield change
-    for quota in changed:
+    for quota in tuple(changed):
         change(quota, quota.default)
 
 
