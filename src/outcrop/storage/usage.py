@@ -1,6 +1,6 @@
 """How much there is of what quotas limit."""
 
-from sqlalchemy import Connection, bindparam, func, literal_column, or_, select
+from sqlalchemy import BindParameter, Connection, bindparam, func, literal_column, or_, select
 
 from outcrop.core.jobs import JobStatus
 from outcrop.core.models import EndpointStatus
@@ -15,7 +15,7 @@ from outcrop.storage.database.tables.kms_keys import kms_keys
 from outcrop.storage.database.tables.objects import buckets
 from outcrop.storage.prepared import Prepared
 
-_REGION = bindparam("region")
+_REGION: BindParameter[str] = bindparam("region")
 _JOBS = Prepared(
     select(func.count())
     .select_from(customization_jobs)
