@@ -7,7 +7,9 @@ from typing import Any
 
 from outcrop.aws.http import HttpRequest, HttpResponse
 from outcrop.aws.operation import Principal
+from outcrop.aws.posted_forms import PostedForm
 from outcrop.aws.routing import Route
+from outcrop.aws.signatures.posted_policy import PolicyClaim
 from outcrop.aws.signatures.refusals import SignatureRefused
 from outcrop.aws.signatures.sigv2 import LegacyClaim
 from outcrop.aws.signatures.sigv4 import Claim
@@ -22,6 +24,7 @@ class Call:
     Attributes:
         connection: the client's; None for a call made in this process.
         claim: the signature found, not verified before `authenticate`.
+        form: what a browser posted, where that is what the request stands for.
         refusal: why the credentials could not even be read; raised by `authenticate`.
         bearer_token: a Bedrock API key, where that came instead of a signature.
         region: from the credential scope; the server's own where the credentials name none.
@@ -36,7 +39,8 @@ class Call:
     request_id: str
     received_at: datetime
     region: str
-    claim: Claim | LegacyClaim | None = None
+    claim: Claim | LegacyClaim | PolicyClaim | None = None
+    form: PostedForm | None = field(default=None, repr=False)
     refusal: SignatureRefused | None = None
     bearer_token: str = field(default="", repr=False)
     route: Route | None = None

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 PART = 5 << 20
-CUSTOMER = {"SSECustomerAlgorithm": "AES256", "SSECustomerKey": os.urandom(32)}
-OTHER = {"SSECustomerAlgorithm": "AES256", "SSECustomerKey": os.urandom(32)}
+CUSTOMER: dict[str, Any] = {"SSECustomerAlgorithm": "AES256", "SSECustomerKey": os.urandom(32)}
+OTHER: dict[str, Any] = {"SSECustomerAlgorithm": "AES256", "SSECustomerKey": os.urandom(32)}
 
 
 def lies_in_clear(server: Any, canary: bytes) -> bool:

@@ -88,6 +88,8 @@ def test_a_checksum_of_the_whole_is_verified(s3: Any, bucket: str, refused: Any)
     }
     code = refused(s3.complete_multipart_upload, **call, ChecksumCRC32=wrong)
     assert code == ("InvalidRequest", 400)
+    code = refused(s3.complete_multipart_upload, **call, MpuObjectSize=PART)
+    assert code == ("InvalidRequest", 400)
     done = s3.complete_multipart_upload(**call, ChecksumCRC32=right)
     assert (done["ChecksumCRC32"], done["ChecksumType"]) == (right, "FULL_OBJECT")
 

@@ -7,7 +7,8 @@ import re
 from urllib.parse import unquote
 
 from outcrop.aws.operation import Principal
-from outcrop.aws.signatures import presigned, sigv2, sigv4
+from outcrop.aws.posted_forms import PostedForm
+from outcrop.aws.signatures import posted_policy, presigned, sigv2, sigv4
 from outcrop.aws.signatures.chunked import FORMS
 from outcrop.aws.signatures.refusals import Reason, SignatureRefused, as_service_error
 from outcrop.gateway.call import Call
@@ -34,7 +35,9 @@ async def authenticate(call: Call, gateway: Parts) -> None:
     try:
         if call.refusal is not None:
             raise call.refusal
-        if isinstance(call.claim, sigv4.Claim):
+        if call.form is not None:
+            _by_policy(call, gateway, call.form)
+        elif isinstance(call.claim, sigv4.Claim):
             await _by_signature(call, gateway, call.claim, call.connection)
         elif isinstance(call.claim, sigv2.LegacyClaim):
             await _by_legacy_url(call, gateway, call.claim, call.connection)
@@ -132,6 +135,19 @@ def _virtual_bucket(call: Call) -> str:
     parameters = call.routed().path_parameters
     is_key_alone = unquote(call.request.raw_path[1:]) == parameters.get("Key", "")
     return parameters.get("Bucket", "") if is_key_alone else ""
+
+
+def _by_policy(call: Call, gateway: Parts, form: PostedForm) -> None:
+    """Hold a posted form against the policy that somebody signed for it; one without is nobody's."""
+    claim = call.claim = posted_policy.read_claim(form)
+    if claim is None:
+        call.principal = ANONYMOUS
+        return
+    call.region = claim.region or call.region
+    credential = _credential_of(claim.access_key_id, claim.session_token, call, gateway)
+    call.principal = credential.principal
+    posted_policy.verify(claim, form, credential.secret)
+    posted_policy.check(form, call.routed().path_parameters["Bucket"], call.received_at)
 
 
 async def _anonymously(call: Call, connection: Connection) -> None:

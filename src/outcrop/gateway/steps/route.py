@@ -1,10 +1,13 @@
 """Step 1: which operation is called, told from the raw path, the headers and the credential scope."""
 
 from outcrop.aws.http import HttpRequest
+from outcrop.aws.posted_forms import is_posted_form
 from outcrop.aws.signatures import presigned, sigv2, sigv4
+from outcrop.aws.signatures.posted_policy import PolicyClaim
 from outcrop.aws.signatures.refusals import SignatureRefused
 from outcrop.gateway.call import Call
 from outcrop.gateway.parts import Parts
+from outcrop.gateway.steps import posted_form
 from outcrop.gateway.steps.read_body import MOST_BODY_BYTES
 
 
@@ -20,6 +23,9 @@ async def route(call: Call, gateway: Parts) -> None:
     except SignatureRefused as refusal:
         call.refusal = refusal
     signing_name = signing_name_of(call)
+    if call.connection is not None and signing_name is None and is_posted_form(request):
+        await posted_form.take_in(call, gateway, call.connection)
+        return
     if call.connection is not None and gateway.router.needs_body(request, signing_name):
         # The query protocol names its operation in the body.
         request.body = await call.connection.read_all(MOST_BODY_BYTES)
@@ -30,7 +36,7 @@ def signing_name_of(call: Call) -> str | None:
     """Return the service that the credentials were made for, where they name one."""
     if isinstance(call.claim, sigv4.Claim):
         return call.claim.service
-    return "s3" if isinstance(call.claim, sigv2.LegacyClaim) else None
+    return "s3" if isinstance(call.claim, (sigv2.LegacyClaim, PolicyClaim)) else None
 
 
 def _read_credentials(call: Call, request: HttpRequest) -> None:

@@ -225,6 +225,7 @@ def complete_multipart_upload(
                 _named_parts(request, upload),
                 _whole_checksum(request, upload),
                 write_condition(request),
+                size_bytes=request.get("MpuObjectSize"),
             )
         except UploadMissing:
             # The answer to the first request may have been lost on its way.

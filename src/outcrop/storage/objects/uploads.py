@@ -321,10 +321,13 @@ class Uploads:
         named: Sequence[NamedPart],
         checksum: StoredChecksum | None = None,
         condition: Condition = UNCONDITIONAL,
+        *,
+        size_bytes: int | None = None,
     ) -> StoredObject:
         """Make the named parts the object, in one transaction.
 
-        `checksum` is what the client says the whole sums up to; None believes the parts.
+        `checksum` is what the client says the whole sums up to, `size_bytes` how large it says it is; None believes
+        the parts.
 
         Raises:
             PartsRejected: a part named is missing, different, out of order or too small, or the whole
@@ -341,6 +344,11 @@ class Uploads:
             if checksum is not None and stored.checksum != checksum:
                 raise PartsRejected(
                     f"the parts sum up to {stored.checksum_value}, not to {checksum.value}"
+                )
+            if size_bytes not in {None, stored.size_bytes}:
+                raise PartsRejected(
+                    f"The provided 'x-amz-mp-object-size' header value {size_bytes} does not match "
+                    f"what was computed: {stored.size_bytes}"
                 )
             stored, superfluous = rows.replace(connection, stored, segments, condition)
             for table in (locks, object_acls):
