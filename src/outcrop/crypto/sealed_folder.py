@@ -1,6 +1,6 @@
 """Folders whose secret files are sealed: job folders and custom models.
 
-sealed.json         how: {"context", "wrapped", "kms_key_arn"}; holds no secret
+sealed.json         how: {"context", "wrapped", "kms_key_arn", "grant_id"}; holds no secret
 *.sealed            sealed files; what else lies in the folder is in clear
 
 The data key is wrapped under a KMS key or one of the services' own; who may unwrap it is decided elsewhere, and
@@ -32,11 +32,13 @@ class FolderSeal:
         context: bound to every file, beside its name; stays the same when the folder moves.
         wrapped: the data key, wrapped.
         kms_key_arn: the KMS key that wraps it, or None for the service's own.
+        grant_id: the grant under which the service uses the KMS key.
     """
 
     context: str
     wrapped: bytes
     kms_key_arn: str | None = None
+    grant_id: str | None = None
 
     @classmethod
     def read(cls, folder: Path) -> Self | None:
@@ -50,7 +52,8 @@ class FolderSeal:
     def from_json(cls, text: str) -> Self:
         """Return the seal in the content of a sealed.json."""
         value = json.loads(text)
-        return cls(value["context"], base64.b64decode(value["wrapped"]), value["kms_key_arn"])
+        value["wrapped"] = base64.b64decode(value["wrapped"])
+        return cls(**value)
 
     def to_json(self) -> str:
         """Return the content of sealed.json."""

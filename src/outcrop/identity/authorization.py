@@ -51,6 +51,18 @@ _TRUST_ACTIONS = frozenset(
 # S3 User Guide, "Bucket policies": the root can always take back a policy that locks everybody out.
 _ALWAYS_ROOTS = frozenset({"s3:GetBucketPolicy", "s3:PutBucketPolicy", "s3:DeleteBucketPolicy"})
 _ENCRYPTION_CONTEXT = "kms:EncryptionContext:"
+_WITH_ENCRYPTION_CONTEXT = frozenset(
+    {
+        "kms:Decrypt",
+        "kms:Encrypt",
+        "kms:GenerateDataKey",
+        "kms:GenerateDataKeyPair",
+        "kms:GenerateDataKeyPairWithoutPlaintext",
+        "kms:GenerateDataKeyWithoutPlaintext",
+        "kms:ReEncryptFrom",
+        "kms:ReEncryptTo",
+    }
+)
 # Of these resources only tags are known, so that nothing need be looked up where no policy asks for tags.
 _TAGS_ALONE = "arn:aws:bedrock:"
 
@@ -266,6 +278,8 @@ def _covers(grant: Grant, need: Need, principal: Principal) -> bool:
         return False
     if grant.grantee not in {principal.arn, principal.role_arn}:
         return False
+    if need.action not in _WITH_ENCRYPTION_CONTEXT:
+        return True  # constraints are on encryption contexts: API reference, GrantConstraints
     given = {
         key.removeprefix(_ENCRYPTION_CONTEXT): value
         for key, value in need.context.items()

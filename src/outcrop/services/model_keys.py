@@ -12,11 +12,15 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import structlog
+
 from outcrop.aws.errors import AccessDeniedException, ServiceError, ValidationException
 from outcrop.aws.operation import Principal
 from outcrop.core.weights import Weights
 from outcrop.crypto.sealed_folder import SEAL_FILE, FolderSeal
 from outcrop.services.platform import Platform
+
+log = structlog.get_logger(__name__)
 
 SERVICE = "bedrock"
 SERVICE_PRINCIPAL = "bedrock.amazonaws.com"
@@ -84,7 +88,7 @@ async def grant_key(
             f"customModelKmsKeyId {key_id} is a {described['KeySpec']} key: use a symmetric encryption key"
         )
     made = await ask("GenerateDataKey", KeyId=key_id, KeySpec="AES_256", EncryptionContext=context)
-    await ask(
+    grant = await ask(
         "CreateGrant",
         KeyId=described["KeyId"],
         GranteePrincipal=SERVICE_PRINCIPAL,
@@ -92,7 +96,9 @@ async def grant_key(
         Operations=_GRANTED,
         Constraints={"EncryptionContextSubset": context},
     )
-    return FolderSeal(model_context(model_arn), made["CiphertextBlob"], described["Arn"])
+    return FolderSeal(
+        model_context(model_arn), made["CiphertextBlob"], described["Arn"], grant["GrantId"]
+    )
 
 
 def own_seal(platform: Platform, model_arn: str) -> FolderSeal:
@@ -143,24 +149,21 @@ async def unlock(
     return replace(weights, base_key=base_key, adapter_key=adapter_key)
 
 
-async def retire(platform: Platform, folder: Path, region: str) -> None:
-    """Give back the grant on a model's KMS key, when the model is deleted."""
-    seal = seal_of(folder)
-    if seal is None or seal.kms_key_arn is None:
+async def retire(platform: Platform, seal: FolderSeal | None, region: str) -> None:
+    """Give back the grant on a KMS key, when its model is deleted or was never made."""
+    if seal is None or seal.kms_key_arn is None or seal.grant_id is None:
         return
-    caller = service_principal(platform.account_id)
-
-    async def ask(operation: str, **request: object) -> dict[str, Any]:
-        return await platform.invoke("kms", operation, request, principal=caller, region=region)
-
     try:
-        listed = await ask("ListRetirableGrants", RetiringPrincipal=SERVICE_PRINCIPAL)
-        for grant in listed["Grants"]:
-            subset = (grant.get("Constraints") or {}).get("EncryptionContextSubset")
-            if subset == _encryption_context_of(seal):
-                await ask("RetireGrant", KeyId=seal.kms_key_arn, GrantId=grant["GrantId"])
-    except ServiceError:
-        return  # the key or its grant is gone already
+        await platform.invoke(
+            "kms",
+            "RetireGrant",
+            {"KeyId": seal.kms_key_arn, "GrantId": seal.grant_id},
+            principal=service_principal(platform.account_id),
+            region=region,
+        )
+    except ServiceError as error:
+        # The key or the grant is gone already, or was taken back.
+        log.info("grant_not_retired", key=seal.kms_key_arn, reason=error.message)
 
 
 async def _key_of(

@@ -94,7 +94,8 @@ async def delete_custom_model(
     """
     platform = context.platform
     row = await asyncio.to_thread(_remove, request["modelIdentifier"], context)
-    await model_keys.retire(platform, platform.home.custom_models / row.id, row.region)
+    seal = model_keys.seal_of(platform.home.custom_models / row.id)
+    await model_keys.retire(platform, seal, row.region)
     await asyncio.to_thread(repository.remove_folder, platform.home, row.id)
     return {}
 

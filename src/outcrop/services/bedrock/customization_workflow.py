@@ -17,6 +17,8 @@ import structlog
 from outcrop.aws.errors import ServiceError
 from outcrop.core.errors import JobFailed, OutcropError
 from outcrop.core.jobs import JobStatus, Phase
+from outcrop.crypto.sealed_folder import FolderSeal
+from outcrop.services import model_keys
 from outcrop.services.bedrock import customization_output, staging
 from outcrop.services.bedrock.customization_jobs import STOPPED_MESSAGE, WORKFLOW
 from outcrop.services.bedrock.job_access import JobAccess
@@ -154,6 +156,9 @@ class CustomizationWorkflow:
     def _end(self, access: JobAccess, status: JobStatus, message: str) -> None:
         """Take back what was made, then say why."""
         customization_output.discard(access)
+        if noted := access.row.plan.seal_json:
+            seal = FolderSeal.from_json(noted)
+            self.platform.on_loop(model_keys.retire(self.platform, seal, access.row.region))
         now = now_us(self.platform.clock)
         with self.platform.database.write(durable=True) as connection:
             row = repository.get(connection, access.row.id)
