@@ -20,7 +20,8 @@ _FILE_NAME = "${filename}"
 _ABOUT_THE_POST = frozenset(
     """
     key acl tagging policy file success_action_redirect success_action_status redirect awsaccesskeyid signature submit
-    x-amz-signature x-amz-credential x-amz-algorithm x-amz-date x-amz-security-token
+    x-amz-signature x-amz-credential x-amz-algorithm x-amz-date x-amz-security-token x-amz-content-sha256
+    x-amz-decoded-content-length x-amz-trailer x-amz-copy-source
     """.split()  # noqa: SIM905  # names in running text
 )
 _HEADERS = ("content-type", "cache-control", "content-disposition", "content-encoding", "expires")
@@ -105,11 +106,9 @@ class PostedForm:
             FormRefused: the tags are no document of tags.
         """
         headers = {name: request.headers[name] for name in _KEPT if name in request.headers}
-        headers |= {
-            name: value
-            for name, value in self.fields.items()
-            if name in _HEADERS or (name.startswith("x-amz-") and name not in _ABOUT_THE_POST)
-        }
+        for name, value in self.fields.items():
+            if name in _HEADERS or (name.startswith("x-amz-") and name not in _ABOUT_THE_POST):
+                headers[name] = _as_header(name, value)
         if "acl" in self.fields:
             headers["x-amz-acl"] = self.fields["acl"]
         if self.fields.get("tagging"):
@@ -235,6 +234,16 @@ def _parameter(disposition: str, name: str) -> str:
         rf"(?:^|[;\s]){name}=([^;\s]+)", disposition
     )
     return re.sub(r'\\(["\\])', r"\1", match.group(1)) if match else ""
+
+
+def _as_header(name: str, value: str) -> str:
+    if not value.isprintable():
+        raise FormRefused(
+            "InvalidArgument",
+            "A field that becomes a header has control characters.",
+            ArgumentName=name,
+        )
+    return value
 
 
 def _tags_as_header(document: str) -> str:

@@ -186,3 +186,18 @@ def test_forms_without_a_right_signature_are_refused(s3_server: Any, bucket: str
     assert answer(policy="!") == (403, "SignatureDoesNotMatch")
     assert answer(key="a/" + "k" * 70_000)[0] == 400
     assert answer() == (204, "")
+
+
+def test_a_form_cannot_ask_for_anything_but_its_file(s3_server: Any, s3: Any, bucket: str) -> None:
+    s3.put_object(Bucket=bucket, Key="secret", Body=b"secret")
+    source = "x-amz-copy-source"
+    policy = policy_for(
+        bucket, ["starts-with", f"${source}", ""], ["starts-with", "$x-amz-meta-m", ""]
+    )
+    fields = signed(
+        s3_server, policy, key="a/b", **{source: f"{bucket}/secret", "x-amz-meta-m": "1"}
+    )
+    assert post(s3_server, bucket, fields, b"file")[0] == 204
+    assert s3.get_object(Bucket=bucket, Key="a/b")["Body"].read() == b"file"
+    fields["x-amz-meta-m"] = "1\r\nx-amz-meta-n: 2"
+    assert post(s3_server, bucket, fields, b"file")[0] == 400

@@ -247,6 +247,12 @@ def _select(
 ) -> tuple[dict[str, Any], int, int]:
     """Return the description of what is asked for, and its offset and length in bytes."""
     check_read(stored, request)
+    if context.principal.type == "Anonymous" and any(
+        name.startswith("Response") for name in request
+    ):
+        raise InvalidRequest(
+            "Request specific response headers cannot be used for anonymous GET requests."
+        )
     result = describe(stored, request)
     result |= _lock_of(stored, context)
     override(result, request)
