@@ -156,16 +156,16 @@ def test_a_change_that_fails_changes_nothing(directory: Directory) -> None:
 def test_uses_are_stored_now_and_then(directory: Directory) -> None:
     anna = Principal("User", "arn", ACCOUNT, "AKIAEXAMPLEEXAMPLE22")
     now = datetime.now(UTC)
-    assert directory.note_use(anna, "s3", "us-east-1", now)
-    assert not directory.note_use(anna, "sts", "eu-west-1", now + timedelta(seconds=1))
-    directory.store_uses()
+    assert directory.uses.note(anna, "s3", "us-east-1", now)
+    assert not directory.uses.note(anna, "sts", "eu-west-1", now + timedelta(seconds=1))
+    directory.uses.store()
     with directory.identities.database.read() as connection:
         stored = entities.last_use(connection, "AKIAEXAMPLEEXAMPLE22")
         assert stored is not None
         assert (stored.service, stored.region) == ("sts", "eu-west-1")
-        newest = directory.last_use(connection, "AKIAEXAMPLEEXAMPLE22")
+        newest = directory.uses.last(connection, "AKIAEXAMPLEEXAMPLE22")
     assert newest == stored
-    assert directory.note_use(anna, "s3", "us-east-1", now + timedelta(seconds=61))
-    assert not directory.note_use(
+    assert directory.uses.note(anna, "s3", "us-east-1", now + timedelta(seconds=61))
+    assert not directory.uses.note(
         Principal("Account", "arn", ACCOUNT, "AKIAROOT"), "s3", "us-east-1", now
     )

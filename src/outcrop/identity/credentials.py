@@ -152,9 +152,9 @@ class CredentialStore:
         The root's key is not tracked.
         """
         directory = self._directory
-        return directory is not None and directory.note_use(principal, service, region, now)
+        return directory is not None and directory.uses.note(principal, service, region, now)
 
     def store_uses(self) -> None:
         """Write the uses noted since the last time to the database."""
         if self._directory is not None:
-            self._directory.store_uses()
+            self._directory.uses.store()

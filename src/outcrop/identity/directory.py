@@ -8,12 +8,19 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 from sqlalchemy import Connection
 
 from outcrop.aws.operation import Principal
 from outcrop.core.errors import OutcropError
+from outcrop.identity.attached_policies import (
+    boundary_of,
+    managed_document,
+    present_trust,
+    sources_of,
+)
+from outcrop.identity.key_uses import KeyUses
 from outcrop.identity.managed_policies import managed_policies
 from outcrop.identity.policy import (
     Caller,
@@ -25,42 +32,19 @@ from outcrop.identity.policy import (
     cached_policy,
     decide,
 )
-from outcrop.identity.principal_ids import present_names
 from outcrop.identity.session_policies import merged_session_policies
 from outcrop.identity.sessions import Session, SessionTokens, TokenInvalid
-from outcrop.storage.identities import Entity, IdentityStore, entities, keys, members, policies
-from outcrop.storage.identities.entities import LastUse
+from outcrop.storage.identities import Entity, IdentityStore, entities, keys
 from outcrop.storage.service_keys import ServiceKeys
 
 KeyT = TypeVar("KeyT")
 ValueT = TypeVar("ValueT")
 _REMEMBERED = 4096
-_STORE_USES_EVERY_US = 60_000_000
 _ADMINISTRATOR = "arn:aws:iam::aws:policy/AdministratorAccess"
-
-SourceType = Literal["user", "group", "role", "aws-managed", "user-managed"]
 
 
 class RoleNotAssumable(OutcropError):
     """A service may not act as a role; the message says why."""
-
-
-@dataclass(frozen=True, slots=True)
-class PolicySource:
-    """A policy of a user, group or role.
-
-    Attributes:
-        name: of the policy.
-        type: as IAM's simulators call it: whose inline policy it is, or whose managed one.
-        holder: name of the user, group or role that it is attached to or lies in.
-        arn: of a managed policy; "" for inline ones.
-    """
-
-    name: str
-    type: SourceType
-    holder: str
-    policy: Policy
-    arn: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +114,10 @@ class Directory:
         identities: the tables.
         service_keys: open secrets and session tokens.
         account_id: the one account.
+
+    Attributes:
+        tokens: of sessions.
+        uses: of keys and roles.
     """
 
     def __init__(
@@ -140,9 +128,7 @@ class Directory:
         self.account_id = account_id
         self._service_keys = service_keys
         self._remembered = _Remembered(identities.generation)
-        self._uses: dict[str, LastUse] = {}
-        self._unstored: set[str] = set()
-        self._stored_us: dict[str, int] = {}
+        self.uses = KeyUses(identities.database)
 
     @property
     def root_arn(self) -> str:
@@ -285,85 +271,6 @@ class Directory:
         session = Session("role", role.id, now_us, now_us, name=session_name)
         return self.role_session(role, session, "")
 
-    def note_use(self, principal: Principal, service: str, region: str, now: datetime) -> bool:
-        """Remember that a user's key or a role was used; return whether `store_uses` is due.
-
-        What is noted reaches the database about once a minute for each key: it informs, and decides nothing.
-        """
-        if principal.type == "AssumedRole":
-            used_id = principal.principal_id.partition(":")[0]
-        elif principal.type == "User" and principal.session_issued_at is None:
-            used_id = principal.access_key_id
-        else:
-            return False
-        now_us = int(now.timestamp() * 1e6)
-        self._uses[used_id] = LastUse(now_us, region, service)
-        if now_us - self._stored_us.get(used_id, 0) < _STORE_USES_EVERY_US:
-            return False
-        _keep(self._stored_us, used_id, now_us)
-        self._unstored.add(used_id)
-        return True
-
-    def store_uses(self) -> None:
-        """Write the uses noted since the last time to the database."""
-        due, self._unstored = self._unstored, set()
-        with self.identities.database.write() as connection:
-            for used_id in due:
-                entities.record_use(connection, used_id, self._uses[used_id])
-
-    def last_use(self, connection: Connection, used_id: str) -> LastUse | None:
-        """Return when an access key or role was last used."""
-        return self._uses.get(used_id) or entities.last_use(connection, used_id)
-
-    def managed_document(self, connection: Connection, arn: str) -> str | None:
-        """Return the default version of a managed policy, AWS's or the account's own."""
-        if (policy := managed_policies().get(arn)) is not None:
-            return policy.document
-        entity = entities.by_arn(connection, arn)
-        if entity is None or entity.kind != "policy":
-            return None
-        version = policies.version(connection, entity.id, entity.detail["default_version"])
-        return None if version is None else version.document
-
-    def sources_of(self, connection: Connection, entity: Entity) -> list[PolicySource]:
-        """Return every policy of a user (with its groups'), group or role."""
-        kind: SourceType = "user"
-        if entity.kind == "group":
-            kind = "group"
-        elif entity.kind == "role":
-            kind = "role"
-        found = [
-            PolicySource(name, kind, entity.name, cached_policy(text))
-            for name, text in policies.inline(connection, entity.id).items()
-        ]
-        for arn in policies.attached(connection, entity.id):
-            text = self.managed_document(connection, arn)
-            assert text is not None, "a policy that is attached is not deleted"
-            whose: SourceType = "aws-managed" if arn in managed_policies() else "user-managed"
-            name = arn.rsplit("/", 1)[-1]
-            found.append(PolicySource(name, whose, entity.name, cached_policy(text), arn))
-        if entity.kind == "user":
-            for group in members.groups(connection, entity.id):
-                found += self.sources_of(connection, group)
-        return found
-
-    def boundary_of(self, connection: Connection, entity: Entity) -> Policy | None:
-        """Return the permissions boundary of a user or role."""
-        if entity.boundary_arn is None:
-            return None
-        text = self.managed_document(connection, entity.boundary_arn)
-        assert text is not None, "a policy in use as a boundary is not deleted"
-        return cached_policy(text, PolicyKind.BOUNDARY)
-
-    def present_trust(self, connection: Connection, role: Entity) -> str:
-        """Return a role's trust policy as it reads today."""
-
-        def arn_of(unique_id: str) -> str | None:
-            entity = entities.by_id(connection, unique_id)
-            return None if entity is None else entity.arn
-
-        return present_names(role.detail["trust"], role.detail["trust_ids"], arn_of)
-
     def _current(self) -> _Remembered:
         generation = self.identities.generation
         if self._remembered.generation != generation:
@@ -379,10 +286,10 @@ class Directory:
         entity = entities.by_arn(reader, arn)
         if entity is None or (unique_id and entity.id != unique_id):
             return NO_POLICIES  # deleted, and perhaps made anew as somebody else
-        sources = self.sources_of(reader, entity)
+        sources = sources_of(reader, entity)
         return PrincipalPolicies(
             tuple((source.name, source.policy) for source in sources),
-            self.boundary_of(reader, entity),
+            boundary_of(reader, entity),
         )
 
     def _long_term(self, access_key_id: str) -> Credential | None:
@@ -468,7 +375,7 @@ class Directory:
             id=entity.id,
             name=entity.name,
             arn=entity.arn,
-            trust=self.present_trust(connection, entity),
+            trust=present_trust(connection, entity),
             max_session_seconds=entity.detail["max_session_seconds"],
             tags=entities.tags_of(connection, entity.id),
         )
@@ -481,7 +388,7 @@ class Directory:
         texts += [
             text
             for arn in session.policy_arns
-            if (text := self.managed_document(reader, arn)) is not None
+            if (text := managed_document(reader, arn)) is not None
         ]
         return (merged_session_policies(texts),)
 

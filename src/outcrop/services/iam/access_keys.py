@@ -88,7 +88,7 @@ def get_access_key_last_used(request: Mapping[str, Any], context: Context) -> di
             raise NoSuchEntity(f"The Access Key with id {key_id} cannot be found.")
         user = entities.by_id(connection, key.user_id)
         assert user is not None, "keys are deleted with their user"
-        use = context.platform.directory.last_use(connection, key.id)
+        use = context.platform.directory.uses.last(connection, key.id)
     last_used: dict[str, Any] = {"ServiceName": "N/A", "Region": "N/A"}
     if use is not None:
         last_used = {

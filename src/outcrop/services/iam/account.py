@@ -179,7 +179,7 @@ def _user(connection: Connection, user: Entity) -> dict[str, Any]:
 
 
 def _role(connection: Connection, role: Entity, context: Context) -> dict[str, Any]:
-    described = descriptions.role(connection, role, context)
+    described = descriptions.role(connection, role)
     for member in ("Description", "MaxSessionDuration"):
         described.pop(member, None)
     return {
@@ -188,7 +188,7 @@ def _role(connection: Connection, role: Entity, context: Context) -> dict[str, A
         **descriptions.role_last_used(connection, role, context),
         **_documents(connection, role, "Role"),
         "InstanceProfileList": [
-            descriptions.instance_profile(connection, profile, context)
+            descriptions.instance_profile(connection, profile)
             for profile in members.groups(connection, role.id)
         ],
         "Tags": descriptions.tag_list(entities.tags_of(connection, role.id)),

@@ -5,6 +5,7 @@ from typing import Any
 
 from outcrop.aws.operation import operation
 from outcrop.governance import quota_catalogue
+from outcrop.identity.attached_policies import managed_document
 from outcrop.services.iam import finding
 from outcrop.services.iam.errors import LimitExceeded, NoSuchEntity
 from outcrop.services.iam.managed_policies import (
@@ -131,7 +132,7 @@ def list_entities_for_policy(request: Mapping[str, Any], context: Context) -> di
         request.get("EntityFilter", ""), ("user", "group", "role")
     )
     with context.platform.database.read() as connection:
-        if context.platform.directory.managed_document(connection, arn) is None:
+        if managed_document(connection, arn) is None:
             require_policy(connection, arn)
         found: dict[str, Entity] = {}
         if usage != "PermissionsBoundary":
@@ -164,7 +165,7 @@ def _attach(kind: EntityKind, request: Mapping[str, Any], context: Context) -> N
     arn = request["PolicyArn"]
     with context.platform.directory.identities.write() as connection:
         owner = finding.require_changeable(connection, kind, request[finding.NAME_MEMBERS[kind]])
-        require_attachable(connection, arn, context)
+        require_attachable(connection, arn)
         others = [other for other in policies.attached(connection, owner.id) if other != arn]
         quota = _QUOTAS[kind]
         most = int(context.platform.quotas.value(quota.service, quota.code))

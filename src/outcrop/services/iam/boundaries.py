@@ -57,7 +57,7 @@ def _put(kind: EntityKind, request: Mapping[str, Any], context: Context) -> None
     arn = request["PermissionsBoundary"]
     with context.platform.directory.identities.write() as connection:
         owner = finding.require_changeable(connection, kind, request[finding.NAME_MEMBERS[kind]])
-        new_entities.require_boundary(connection, arn, context)
+        new_entities.require_boundary(connection, arn)
         entities.replace(connection, replace(owner, boundary_arn=arn))
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from outcrop.identity.attached_policies import present_trust
 from outcrop.services.iam.documents import shown
 from outcrop.services.platform import Context
 from outcrop.storage.identities import Entity, entities, members
@@ -61,9 +62,9 @@ def group(entity: Entity) -> Described:
     }
 
 
-def role(connection: Connection, entity: Entity, context: Context) -> Described:
+def role(connection: Connection, entity: Entity) -> Described:
     """Return a Role as lists show it."""
-    trust = context.platform.directory.present_trust(connection, entity)
+    trust = present_trust(connection, entity)
     return {
         "Path": entity.path,
         "RoleName": entity.name,
@@ -78,7 +79,7 @@ def role(connection: Connection, entity: Entity, context: Context) -> Described:
 
 def role_last_used(connection: Connection, entity: Entity, context: Context) -> Described:
     """Return the RoleLastUsed member: empty for a role that nobody used yet."""
-    use = context.platform.directory.last_use(connection, entity.id)
+    use = context.platform.directory.uses.last(connection, entity.id)
     if use is None:
         return {"RoleLastUsed": {}}
     return {"RoleLastUsed": {"LastUsedDate": from_us(use.used_us), "Region": use.region}}
@@ -90,7 +91,7 @@ def tags(connection: Connection, entity: Entity) -> Described:
     return {"Tags": tag_list(found)} if found else {}
 
 
-def instance_profile(connection: Connection, entity: Entity, context: Context) -> Described:
+def instance_profile(connection: Connection, entity: Entity) -> Described:
     """Return an InstanceProfile with its role."""
     return {
         "Path": entity.path,
@@ -98,7 +99,5 @@ def instance_profile(connection: Connection, entity: Entity, context: Context) -
         "InstanceProfileId": entity.id,
         "Arn": entity.arn,
         "CreateDate": from_us(entity.created_us),
-        "Roles": [
-            role(connection, member, context) for member in members.members(connection, entity.id)
-        ],
+        "Roles": [role(connection, member) for member in members.members(connection, entity.id)],
     }

@@ -22,7 +22,7 @@ def create_instance_profile(request: Mapping[str, Any], context: Context) -> dic
     with context.platform.directory.identities.write() as connection:
         new_entities.add(connection, profile, request, context)
         return {
-            "InstanceProfile": descriptions.instance_profile(connection, profile, context)
+            "InstanceProfile": descriptions.instance_profile(connection, profile)
             | descriptions.tags(connection, profile)
         }
 
@@ -37,7 +37,7 @@ def get_instance_profile(request: Mapping[str, Any], context: Context) -> dict[s
     with context.platform.database.read() as connection:
         profile = finding.require(connection, "instance-profile", request["InstanceProfileName"])
         return {
-            "InstanceProfile": descriptions.instance_profile(connection, profile, context)
+            "InstanceProfile": descriptions.instance_profile(connection, profile)
             | descriptions.tags(connection, profile)
         }
 
@@ -66,7 +66,7 @@ def list_instance_profiles(request: Mapping[str, Any], context: Context) -> dict
     with context.platform.database.read() as connection:
         found = entities.page(connection, "instance-profile", prefix, after, limit_of(request) + 1)
         items, end = page_end(found, lambda profile: profile.name.lower(), request, context)
-        described = [descriptions.instance_profile(connection, item, context) for item in items]
+        described = [descriptions.instance_profile(connection, item) for item in items]
     return {"InstanceProfiles": described, **end}
 
 
@@ -81,7 +81,7 @@ def list_instance_profiles_for_role(request: Mapping[str, Any], context: Context
         role = finding.require(connection, "role", request["RoleName"])
         found = members.groups(connection, role.id)
         items, end = page(found, lambda profile: profile.name.lower(), request, context)
-        described = [descriptions.instance_profile(connection, item, context) for item in items]
+        described = [descriptions.instance_profile(connection, item) for item in items]
     return {"InstanceProfiles": described, **end}
 
 

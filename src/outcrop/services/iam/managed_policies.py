@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from outcrop.aws.operation import operation
+from outcrop.identity.attached_policies import managed_document
 from outcrop.identity.managed_policies import ManagedPolicy, managed_policies
 from outcrop.services.iam import descriptions, new_entities
 from outcrop.services.iam.documents import check_managed_policy
@@ -197,13 +198,13 @@ def require_own_policy(connection: Connection, arn: str) -> Entity:
     return require_policy(connection, arn)
 
 
-def require_attachable(connection: Connection, arn: str, context: Context) -> None:
+def require_attachable(connection: Connection, arn: str) -> None:
     """Check that a managed policy, of the account or of AWS, can be attached.
 
     Raises:
         NoSuchEntity: there is none of this ARN.
     """
-    if context.platform.directory.managed_document(connection, arn) is None:
+    if managed_document(connection, arn) is None:
         raise NoSuchEntity(f"Policy {arn} does not exist or is not attachable.")
 
 

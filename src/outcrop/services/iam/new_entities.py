@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from outcrop.governance import quota_catalogue
+from outcrop.identity.attached_policies import managed_document
 from outcrop.identity.sessions import new_unique_id
 from outcrop.services.iam import finding
 from outcrop.services.iam.descriptions import now_us
@@ -66,7 +67,7 @@ def add(
     if entities.count(connection, entity.kind) >= most:
         raise LimitExceeded(f"Cannot exceed quota for {name}: {most}")
     if entity.boundary_arn is not None:
-        require_boundary(connection, entity.boundary_arn, context)
+        require_boundary(connection, entity.boundary_arn)
     finding.insert(connection, entity)
     entities.put_tags(connection, entity.id, checked_tags(request.get("Tags", ())))
 
@@ -77,7 +78,7 @@ def moved(entity: Entity, new_path: str | None, new_name: str | None, account_id
     return replace(entity, path=path, name=name, arn=arn_of(account_id, entity.kind, path, name))
 
 
-def require_boundary(connection: Connection, policy_arn: str, context: Context) -> None:
+def require_boundary(connection: Connection, policy_arn: str) -> None:
     """Check that a managed policy can bound permissions.
 
     Raises:
@@ -86,7 +87,7 @@ def require_boundary(connection: Connection, policy_arn: str, context: Context) 
     """
     if ":policy/" not in policy_arn:
         raise InvalidInput(f"ARN {policy_arn} is not valid.")
-    if context.platform.directory.managed_document(connection, policy_arn) is None:
+    if managed_document(connection, policy_arn) is None:
         raise NoSuchEntity(f"Scope ARN: {policy_arn} does not exist or is not attachable.")
 
 

@@ -47,7 +47,7 @@ def create_role(request: Mapping[str, Any], context: Context) -> dict[str, Any]:
         )
         new_entities.add(connection, role, request, context)
         return {
-            "Role": descriptions.role(connection, role, context)
+            "Role": descriptions.role(connection, role)
             | descriptions.boundary(role)
             | descriptions.tags(connection, role)
         }
@@ -63,7 +63,7 @@ def get_role(request: Mapping[str, Any], context: Context) -> dict[str, Any]:
     with context.platform.database.read() as connection:
         role = finding.require(connection, "role", request["RoleName"])
         return {
-            "Role": descriptions.role(connection, role, context)
+            "Role": descriptions.role(connection, role)
             | descriptions.boundary(role)
             | descriptions.tags(connection, role)
             | descriptions.role_last_used(connection, role, context)
@@ -100,7 +100,7 @@ def update_role_description(request: Mapping[str, Any], context: Context) -> dic
         role = finding.require(connection, "role", request["RoleName"])
         role = replace(role, detail={**role.detail, "description": request["Description"]})
         entities.replace(connection, role)
-        return {"Role": descriptions.role(connection, role, context)}
+        return {"Role": descriptions.role(connection, role)}
 
 
 @operation("iam:UpdateAssumeRolePolicy")
@@ -149,4 +149,4 @@ def list_roles(request: Mapping[str, Any], context: Context) -> dict[str, Any]:
     with context.platform.database.read() as connection:
         found = entities.page(connection, "role", prefix, after, limit_of(request) + 1)
         items, end = page_end(found, lambda role: role.name.lower(), request, context)
-        return {"Roles": [descriptions.role(connection, role, context) for role in items], **end}
+        return {"Roles": [descriptions.role(connection, role) for role in items], **end}

@@ -66,7 +66,7 @@ def create_service_linked_role(request: Mapping[str, Any], context: Context) -> 
                 f"Service role name {name} has been taken in this account, please try a different suffix."
             )
         new_entities.add(connection, role, described, context)
-        return {"Role": descriptions.role(connection, role, context)}
+        return {"Role": descriptions.role(connection, role)}
 
 
 @operation("iam:DeleteServiceLinkedRole")

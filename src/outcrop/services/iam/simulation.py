@@ -1,5 +1,6 @@
 """IAM's policy simulators: what policies would decide, asked of the evaluator that decides calls."""
 
+import asyncio
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from outcrop.aws.operation import operation
-from outcrop.identity.directory import PolicySource
+from outcrop.identity.attached_policies import PolicySource, boundary_of, sources_of
 from outcrop.identity.policy import (
     Caller,
     Policy,
@@ -61,7 +62,7 @@ async def simulate_custom_policy(request: Mapping[str, Any], context: Context) -
     )
     if "ResourcePolicy" in request and "CallerArn" not in request:
         raise InvalidInput("CallerArn is required when ResourcePolicy is given.")
-    return _answer(trial, request, request.get("CallerArn", ""), context)
+    return await asyncio.to_thread(_answer, trial, request, request.get("CallerArn", ""), context)
 
 
 @operation("iam:SimulatePrincipalPolicy")
@@ -72,12 +73,11 @@ async def simulate_principal_policy(request: Mapping[str, Any], context: Context
         NoSuchEntity: there is no such user, group or role.
         InvalidInput: a policy, an ARN or an action is not valid.
     """
-    directory = context.platform.directory
     source_arn = request["PolicySourceArn"]
     with context.platform.database.read() as connection:
         entity = _require_source(connection, source_arn)
-        attached = [_quoted(found) for found in directory.sources_of(connection, entity)]
-        own_boundary = directory.boundary_of(connection, entity)
+        attached = [_quoted(found) for found in sources_of(connection, entity)]
+        own_boundary = boundary_of(connection, entity)
         known = _known_keys(connection, entity, context.account_id)
     boundaries = _given(request, "PermissionsBoundaryPolicyInputList", PolicyKind.BOUNDARY)
     if not boundaries and own_boundary is not None:
@@ -88,7 +88,7 @@ async def simulate_principal_policy(request: Mapping[str, Any], context: Context
     if entity.kind == "group" and "CallerArn" not in request:
         # AWS: a group calls nobody; its policies are tried out as some user's.
         caller_arn = f"arn:aws:iam::{context.account_id}:user/{entity.name}"
-    return _answer(trial, request, caller_arn, context)
+    return await asyncio.to_thread(_answer, trial, request, caller_arn, context)
 
 
 @operation("iam:GetContextKeysForCustomPolicy")
@@ -116,7 +116,7 @@ def get_context_keys_for_principal_policy(
     """
     with context.platform.database.read() as connection:
         entity = _require_source(connection, request["PolicySourceArn"])
-        found = context.platform.directory.sources_of(connection, entity)
+        found = sources_of(connection, entity)
     asked: list[Policy] = [source.policy for source in found]
     asked += [source.policy for source in _given(request, "PolicyInputList", PolicyKind.IDENTITY)]
     return {"ContextKeyNames": list(context_keys(asked))}
@@ -224,7 +224,8 @@ def _result(decision: SimulatedDecision, has_resource_policy: bool) -> dict[str,
         "MatchedStatements": statements,
         "MissingContextValues": list(decision.missing_context_keys),
     }
-    if decision.details:
+    # AWS: present but empty within one account, and left out where every resource is meant.
+    if decision.details or decision.resource != "*":
         shared["EvalDecisionDetails"] = {
             kind: outcome.value for kind, outcome in decision.details.items()
         }

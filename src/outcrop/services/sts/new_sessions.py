@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from outcrop.identity.attached_policies import managed_document
 from outcrop.identity.policy import PolicyError, PolicyKind, parse_policy
 from outcrop.identity.sessions import PACKED_LIMIT_BYTES, Session
 from outcrop.services.platform import Context
@@ -40,7 +41,7 @@ def session_policies(request: Mapping[str, Any], context: Context) -> tuple[str,
         )
     with context.platform.database.read() as connection:
         for arn in arns:
-            if context.platform.directory.managed_document(connection, arn) is None:
+            if managed_document(connection, arn) is None:
                 raise ValidationError(f"Policy {arn} does not exist or is not attachable.")
     return policy, arns
 
