@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,7 +20,17 @@ def parse_cbor(body: bytes) -> Any:  # CBOR is anything
     """Return the value of a CBOR body; raises SerializationException when it is not CBOR."""
     try:
         return _defined(cbor2.loads(body))
-    except (cbor2.CBORDecodeError, ValueError, OverflowError, RecursionError) as error:
+    except (
+        cbor2.CBORDecodeError,
+        # What the values of its tags raise: dates, fractions, patterns, keys that are no keys.
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        RecursionError,
+        TypeError,
+        ValueError,
+        re.error,
+    ) as error:
         raise SerializationException(f"The request body is not valid CBOR: {error}") from None
 
 

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 _SPECIAL_NUMBERS = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
 _INFINITY = float("inf")
+# No member of a service model is wider.
+LEAST_INTEGER, GREATEST_INTEGER = -(1 << 63), (1 << 63) - 1
 # Results are trees, so looking for cycles would only cost time.
 _encode_text = json.JSONEncoder(
     ensure_ascii=False, check_circular=False, separators=(",", ":")
@@ -36,9 +38,13 @@ _encode_text = json.JSONEncoder(
 def parse_json(body: bytes) -> Any:  # JSON is anything
     """Return the value of a JSON body; raises SerializationException when it is not JSON."""
     try:
-        return json.loads(body)
+        value = json.loads(body)
+        if b"\\u" in body:
+            # An escaped half of a surrogate pair is text that can be neither stored nor sent on.
+            _encode_text(value).encode()
     except (ValueError, RecursionError) as error:
         raise SerializationException(f"The request body is not valid JSON: {error}") from None
+    return value
 
 
 def write_json(value: object) -> bytes:
@@ -64,11 +70,11 @@ def decode_boolean(value: object) -> bool:
 
 
 def decode_integer(value: object) -> int:
-    """Return a whole number; 3.0 counts as one."""
-    if value.__class__ is int:
-        return value
+    """Return a whole number of at most 64 bits; 3.0 counts as one."""
     if isinstance(value, float) and value.is_integer():
-        return int(value)
+        value = int(value)
+    if value.__class__ is int and LEAST_INTEGER <= value <= GREATEST_INTEGER:
+        return value
     raise malformed("an integer", value)
 
 
@@ -77,7 +83,10 @@ def decode_float(value: object) -> float:
     if value.__class__ is float:
         return value
     if value.__class__ is int:
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError:
+            raise malformed("a number", value) from None
     if isinstance(value, str) and value in _SPECIAL_NUMBERS:
         return _SPECIAL_NUMBERS[value]
     raise malformed("a number", value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from outcrop.aws.errors import SerializationException
 from outcrop.aws.protocols.contract import Convert, malformed
 from outcrop.aws.protocols.json_shapes import (
+    GREATEST_INTEGER,
+    LEAST_INTEGER,
     decode_blob,
     decode_float,
     encode_blob,
@@ -22,6 +25,9 @@ if TYPE_CHECKING:
     from botocore.model import Shape
 
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
 def read_boolean(text: str) -> bool:
     """Return true or false by its lower-case name."""
     if text == "true":
@@ -32,11 +38,14 @@ def read_boolean(text: str) -> bool:
 
 
 def read_integer(text: str) -> int:
-    """Return a whole decimal number."""
+    """Return a whole decimal number of at most 64 bits."""
     try:
-        return int(text)
+        number = int(text) if text.isascii() and "_" not in text else None
     except ValueError:
-        raise malformed("an integer", text) from None
+        number = None
+    if number is None or not LEAST_INTEGER <= number <= GREATEST_INTEGER:
+        raise malformed("an integer", text)
+    return number
 
 
 def read_float(text: str) -> float:
@@ -122,11 +131,9 @@ def split_header_list(text: str) -> list[str]:
 
 
 def write_header_text(value: object) -> str:
-    """Return a header value on one line; line breaks would end the header, so they become blanks."""
+    """Return a header value on one line; line breaks would end the header, so control characters become blanks."""
     text = value if isinstance(value, str) else str(value)
-    if "\r" in text or "\n" in text:
-        text = text.replace("\r", " ").replace("\n", " ")
-    return text
+    return text if text.isprintable() else _CONTROL.sub(" ", text)
 
 
 def _write_boolean(value: object) -> str:

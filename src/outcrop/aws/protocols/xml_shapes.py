@@ -44,11 +44,13 @@ def parse_xml(body: bytes) -> ET.Element:
         SerializationException: not well-formed, or with a document type, which no AWS request has and which
             is where XML attacks live.
     """
-    if b"<!DOCTYPE" in body:
-        raise SerializationException("The request body may not have a document type")
     try:
-        return ET.fromstring(body)  # noqa: S314  # no document type, so no entities to expand
-    except ET.ParseError as error:
+        # As text, so that a declared encoding counts for nothing: in UTF-16 a document type would go unseen.
+        text = body.decode("utf-8-sig")
+        if "<!DOCTYPE" in text:
+            raise SerializationException("The request body may not have a document type")
+        return ET.fromstring(text)  # noqa: S314  # no document type, so no entities to expand
+    except (UnicodeDecodeError, ET.ParseError) as error:
         raise SerializationException(f"The request body is not valid XML: {error}") from None
 
 
