@@ -51,7 +51,7 @@ class AsgiApp:
             await self._answer_own(scope, send)
             return
         request = _to_request(scope)
-        connection = Connection(receive, request.headers)
+        connection = Connection(receive, request.headers, scope)
         call = Call(
             request=request,
             connection=connection,

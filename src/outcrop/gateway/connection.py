@@ -27,25 +27,37 @@ class RequestTooLarge(ServiceError):  # AWS's name
     status = 413
 
 
+class RequestTimeout(ServiceError):  # AWS's name
+    """The client began to send a body and stopped."""
+
+    code = "RequestTimeout"
+    status = 400
+
+
 class Connection:
     """One request's channel to its client.
 
     Args:
         receive: ASGI's.
         headers: of the request, lower-case names.
+        scope: ASGI's; `stalled` in it says that the client has stopped sending.
     """
 
     __slots__ = (
         "_expects_continue",
         "_has_read",
         "_receive",
+        "_scope",
         "body_ended",
         "disconnected",
         "size_bytes",
     )
 
-    def __init__(self, receive: Receive, headers: Mapping[str, str]) -> None:
+    def __init__(
+        self, receive: Receive, headers: Mapping[str, str], scope: Mapping[str, Any] | None = None
+    ) -> None:
         self._receive = receive
+        self._scope = scope or {}
         length = headers.get("content-length", "")
         self.size_bytes = int(length) if length.isascii() and length.isdigit() else None
         self.body_ended = not self.size_bytes and "transfer-encoding" not in headers
@@ -55,7 +67,9 @@ class Connection:
 
     @property
     def must_close(self) -> bool:
-        """Whether the connection cannot be used again: the client still waits for leave to send its body."""
+        """Whether the connection cannot be used again: the client waits for leave to send its body, or has stopped."""
+        if "stalled" in self._scope:
+            return True
         return self._expects_continue and not self._has_read and not self.body_ended
 
     async def read_all(self, most_bytes: int) -> bytes:
@@ -63,6 +77,7 @@ class Connection:
 
         Raises:
             RequestTooLarge: it has more than `most_bytes`; found out before reading where the length is known.
+            RequestTimeout: the client has stopped sending it.
             ClientDisconnected: it broke off.
         """
         if self.body_ended:
@@ -94,6 +109,11 @@ class Connection:
             raise ClientDisconnected
         self.body_ended = not message.get("more_body", False)
         piece: bytes = message.get("body", b"")
+        if not piece and not self.body_ended and "stalled" in self._scope:
+            raise RequestTimeout(
+                "Your socket connection to the server was not read from or written to within the timeout "
+                "period. Idle connections will be closed."
+            )
         return piece
 
     async def wait_for_disconnect(self) -> None:

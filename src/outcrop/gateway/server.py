@@ -7,6 +7,7 @@ loopback, the HTTP port is bound to 127.0.0.1 and only HTTPS is reachable from o
 import asyncio
 import ipaddress
 import json
+import logging
 import os
 import signal
 import socket
@@ -26,30 +27,11 @@ from outcrop.config import Settings
 from outcrop.core.errors import ConfigurationError
 from outcrop.crypto.certificates import ServerCertificate
 from outcrop.gateway.asgi import AsgiApp
+from outcrop.gateway.http_protocol import KEEP_ALIVE_SECONDS, HttpProtocol, look_at_all
 
 log = structlog.get_logger("outcrop.gateway")
 
-
-class _Protocol(HttpToolsProtocol):
-    """uvicorn's, telling requests what their connection is encrypted with."""
-
-    _tls: tuple[str, str] | None = None
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        found = transport.get_extra_info("ssl_object")
-        if found is not None:
-            self._tls = (found.version() or "", (found.cipher() or ("",))[0])
-
-    def on_message_begin(self) -> None:
-        super().on_message_begin()
-        if self._tls is not None:
-            self.scope["tls"] = self._tls  # type: ignore[typeddict-unknown-key]
-
-
 _BACKLOG = 2048
-# AWS SDKs keep idle connections; a server that closes them first makes their next call fail.
-_KEEP_ALIVE_SECONDS = 75
 _GRACE_SECONDS = 5.0
 _FLUSH_SECONDS = 1.0
 _FLUSH_POLL_SECONDS = 0.02
@@ -113,6 +95,8 @@ async def serve(  # noqa: PLR0913  # the composition root names each of them
     """
     stop = stop or asyncio.Event()
     _stop_on_signals(stop)
+    # A line for every malformed request would let anybody fill the log.
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
     record = settings.home / "server.json"
     servers: list[uvicorn.Server] = []
     try:
@@ -193,7 +177,7 @@ async def _start(
     config = uvicorn.Config(
         app,
         interface="asgi3",
-        http=_Protocol,
+        http=HttpProtocol,
         ws="none",
         lifespan="off",
         log_config=None,
@@ -201,7 +185,7 @@ async def _start(
         proxy_headers=False,
         server_header=False,
         backlog=_BACKLOG,
-        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         ssl_context_factory=None if tls is None else (lambda _config, _default: tls),
     )
     config.load()
@@ -218,8 +202,10 @@ async def _until_stopped(servers: list[uvicorn.Server], stop: asyncio.Event) -> 
         try:
             await asyncio.wait_for(stop.wait(), _DATE_REFRESH_SECONDS)
         except TimeoutError:
+            now = asyncio.get_running_loop().time()
             for server in servers:
                 await server.on_tick(0)
+                look_at_all(server.server_state.connections, now)
 
 
 async def _shut_down(servers: list[uvicorn.Server]) -> None:
