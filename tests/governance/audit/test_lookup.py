@@ -1,8 +1,10 @@
 """Searching the files finds what a search through all records finds, in order, within times and from page to page."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from itertools import islice
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -63,7 +65,7 @@ def test_each_attribute_finds_its_events(
     filled: Desk, attribute: str, value: str, count: int | None
 ) -> None:
     all_records = [item.record for item in found(filled, Wanted())]
-    naive = {
+    tests: dict[str, Callable[[dict[str, Any]], bool]] = {
         "EventName": lambda record: record["eventName"] == value,
         "EventSource": lambda record: record["eventSource"] == value,
         "ReadOnly": lambda record: str(record["readOnly"]).lower() == value,
@@ -75,8 +77,8 @@ def test_each_attribute_finds_its_events(
             or record["resources"][0]["ARN"] == value
         ),
         "EventId": lambda record: record["eventID"] == value,
-    }[attribute]
-    expected = [record["eventID"] for record in all_records if naive(record)]
+    }
+    expected = [record["eventID"] for record in all_records if tests[attribute](record)]
     got = [item.record["eventID"] for item in found(filled, Wanted(attribute, value))]
     assert got == expected
     assert count is None or len(got) == count

@@ -3,14 +3,11 @@
 import re
 from typing import Any
 
-import orjson
-
 from outcrop.aws.operation import Principal
 from outcrop.governance.audit.layout import time_text
 
 # Capitals and digits only: people paste secrets in the place of key ids, and those have small letters.
 _ACCESS_KEY_ID = re.compile(r"[A-Z][A-Z0-9]{11,127}\Z")
-_REMEMBERED = 4096
 
 
 def user_identity(principal: Principal, invoked_by: str = "") -> dict[str, Any]:
@@ -102,30 +99,6 @@ def unknown_identity(claimed_key_id: str, account_id: str) -> dict[str, Any]:
     if _ACCESS_KEY_ID.match(claimed_key_id):
         identity["accessKeyId"] = claimed_key_id
     return identity
-
-
-class Identities:
-    """userIdentity of principals as JSON, encoded once for each that calls."""
-
-    def __init__(self) -> None:
-        self._encoded: dict[tuple[str, ...], orjson.Fragment] = {}
-
-    def of(self, principal: Principal, invoked_by: str) -> orjson.Fragment:
-        """Return a principal's; see `user_identity`."""
-        key = (
-            principal.arn,
-            principal.access_key_id,
-            principal.principal_id,
-            principal.type,
-            invoked_by,
-        )
-        found = self._encoded.get(key)
-        if found is None:
-            if len(self._encoded) >= _REMEMBERED:
-                self._encoded.clear()
-            found = orjson.Fragment(orjson.dumps(user_identity(principal, invoked_by)))
-            self._encoded[key] = found
-        return found
 
 
 def user_name(identity: dict[str, Any]) -> str:

@@ -1,7 +1,8 @@
 """Turns calls into CloudTrail's records and hands them to the trail; on the path of every request."""
 
+import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -11,14 +12,14 @@ import orjson
 from outcrop.aws.http import HttpRequest
 from outcrop.aws.operation import Principal
 from outcrop.aws.routing import Route
-from outcrop.core.ids import request_id as random_id
-from outcrop.governance.audit.callers import Identities, inner_caller, unknown_identity
+from outcrop.governance.audit.callers import inner_caller, unknown_identity, user_identity
 from outcrop.governance.audit.masking import hidden_texts, scrub
 from outcrop.governance.audit.plans import Plan, plan_for
 from outcrop.governance.audit.trail import AuditTrail
 
 _SIGNING_NAME = re.compile(r"[a-z][a-z0-9-]{1,62}\Z")
 _VERSION = "1.11"
+_REMEMBERED = 4096
 _LONGEST_TEXT = 1024  # of agents and messages, as in AWS's records
 _LARGEST_PAYLOAD_BYTES = 100 * 1024
 _OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS
@@ -66,7 +67,8 @@ class Recorder:
         self.trail = trail
         self._account_id = account_id
         self._plans: dict[tuple[str, str], Plan] = {}
-        self._identities = Identities()
+        self._ids = _random_ids()
+        self._constant: dict[tuple[object, ...], bytes] = {}
 
     def record(self, call: RecordedCall, moment: datetime) -> None:
         """Write the event of a call.
@@ -78,70 +80,90 @@ class Recorder:
         Raises:
             OSError: the trail cannot be written, so the call must not be answered as if it could.
         """
-        event, shown = self._event(call)
+        plan = None if call.route is None else self._plan(call.route)
+        event_id = next(self._ids)
+        further: dict[str, Any] = {}
         payload = b""
-        if shown is not None:
-            payload = _encoded(shown)
-            if len(payload) > _LARGEST_PAYLOAD_BYTES:
-                payload = _encoded(_without_members(shown, len(payload)))
-        try:
-            self.trail.append(event, payload, moment)
-        except TypeError:  # text that is no Unicode, integers beyond 64 bits
-            self.trail.append(_cleaned(event), payload, moment)
+        if call.failure:
+            further["errorCode"] = call.failure
+            further["errorMessage"] = self._safe_message(call)[:_LONGEST_TEXT]
+        if plan is not None:
+            changed = call.result if not call.failure and not plan.only_reads else {}
+            asked = plan.show_request(call.parameters) if call.parameters else None
+            answered = plan.show_result(changed) if changed else None
+            if asked or answered:
+                payload = _payload(event_id, asked, answered)
+            if call.parameters or changed:
+                found = plan.resources(call.parameters, changed, call.region)
+                if found:
+                    further["resources"] = found
+        parts = [b"{", self._constant_part(call, plan), b',"requestID":"', call.request_id.encode()]
+        parts += [b'","eventID":"', event_id.encode(), b'"']
+        if further:
+            parts += [b",", _encoded(further)[1:-1]]
+        parts.append(b"}")
+        self.trail.append(b"".join(parts), payload, moment)
 
-    def _event(self, call: RecordedCall) -> tuple[dict[str, Any], dict[str, Any] | None]:
-        """Return the record's metadata and, apart, what it shows of request and answer."""
-        route, principal, request = call.route, call.principal, call.request
-        plan = None if route is None else self._plan(route)
-        event_id = random_id()
+    def _constant_part(self, call: RecordedCall, plan: Plan | None) -> bytes:
+        """Return the members that are the same whenever a caller calls an operation: encoded once for all of them."""
+        principal, request = call.principal, call.request
         if call.is_internal and principal is not None:
             address = agent = inner = inner_caller(principal)
         else:
             address, agent, inner = request.client_ip, request.headers.get("user-agent", ""), ""
-        event: dict[str, Any] = {
+        if plan is None or principal is None:
+            return _encoded(self._constant_members(call, plan, address, agent, inner))[1:-1]
+        key = (
+            plan.source,
+            plan.name,
+            principal.type,
+            principal.arn,
+            principal.access_key_id,
+            principal.principal_id,
+            principal.bearer_token_type,
+            principal.source_identity,
+            call.region,
+            address,
+            agent,
+            inner,
+            request.tls,
+            request.headers.get("host") if request.scheme == "https" else None,
+        )
+        found = self._constant.get(key)
+        if found is None:
+            if len(self._constant) >= _REMEMBERED:
+                self._constant.clear()
+            members = self._constant_members(call, plan, address, agent, inner)
+            found = self._constant[key] = _encoded(members)[1:-1]
+        return found
+
+    def _constant_members(
+        self, call: RecordedCall, plan: Plan | None, address: str, agent: str, inner: str
+    ) -> dict[str, Any]:
+        principal = call.principal
+        members: dict[str, Any] = {
             "eventVersion": _VERSION,
             "userIdentity": (
                 unknown_identity(call.claimed_key_id, self._account_id)
                 if principal is None
-                else self._identities.of(principal, inner)
+                else user_identity(principal, inner)
             ),
-            "eventTime": "",
             "eventSource": _unrouted_source(call.signing_name) if plan is None else plan.source,
             "eventName": "Unknown" if plan is None else plan.name,
             "awsRegion": call.region,
             "sourceIPAddress": address,
             "userAgent": agent[:_LONGEST_TEXT],
-            "requestID": call.request_id,
-            "eventID": event_id,
             "readOnly": plan is not None and plan.only_reads,
+            "eventType": "AwsApiCall",
+            "managementEvent": plan is None or not plan.is_data,
+            "recipientAccountId": self._account_id,
+            "eventCategory": "Management" if plan is None else plan.category,
         }
-        shown: dict[str, Any] | None = None
-        if call.failure:
-            event["errorCode"] = call.failure
-            event["errorMessage"] = self._safe_message(call)[:_LONGEST_TEXT]
-        if plan is not None:
-            asked = plan.show_request(call.parameters) if call.parameters else None
-            changed = call.result and not call.failure and not plan.only_reads
-            answered = plan.show_result(call.result) if changed else None
-            if asked or answered:
-                shown = {
-                    "eventID": event_id,
-                    "requestParameters": asked or None,
-                    "responseElements": answered or None,
-                }
-            if call.parameters or changed:
-                found = plan.resources(call.parameters, call.result if changed else {}, call.region)
-                if found:
-                    event["resources"] = found
         if principal is not None and principal.bearer_token_type:
-            event["additionalEventData"] = {"callWithBearerToken": True}
-        event["eventType"] = "AwsApiCall"
-        event["managementEvent"] = plan is None or not plan.is_data
-        event["recipientAccountId"] = self._account_id
-        event["eventCategory"] = "Management" if plan is None else plan.category
-        if request.scheme == "https":
-            event["tlsDetails"] = _tls_details(request)
-        return event, shown
+            members["additionalEventData"] = {"callWithBearerToken": True}
+        if call.request.scheme == "https":
+            members["tlsDetails"] = _tls_details(call.request)
+        return members
 
     def _plan(self, route: Route) -> Plan:
         key = (route.service, route.operation)
@@ -153,6 +175,17 @@ class Recorder:
 
     def _safe_message(self, call: RecordedCall) -> str:
         return scrub(call.failure_message, hidden_in(call.route, call.parameters, call.request))
+
+
+def _random_ids() -> Iterator[str]:
+    """Yield 128 random bits each in the form of a UUID; drawn by the kilobyte, for every call takes one."""
+    while True:
+        text = os.urandom(1024).hex()
+        for at in range(0, len(text), 32):
+            yield (
+                f"{text[at : at + 8]}-{text[at + 8 : at + 12]}-{text[at + 12 : at + 16]}-"
+                f"{text[at + 16 : at + 20]}-{text[at + 20 : at + 32]}"
+            )
 
 
 def _unrouted_source(signing_name: str) -> str:
@@ -184,17 +217,27 @@ def _encoded(value: Any) -> bytes:
         return orjson.dumps(_cleaned(value), option=_OPTIONS)
 
 
-def _without_members(shown: Mapping[str, Any], size_bytes: int) -> dict[str, Any]:
-    """Return what stands for a request and an answer that are too large, as AWS says it."""
+def _payload(event_id: str, asked: Any, answered: Any) -> bytes:
+    """Return what an event shows of its request and answer; where that is too much, that it was left out."""
+    shown = {
+        "eventID": event_id,
+        "requestParameters": asked or None,
+        "responseElements": answered or None,
+    }
+    payload = _encoded(shown)
+    if len(payload) <= _LARGEST_PAYLOAD_BYTES:
+        return payload
     omitted = {
         "omitted": True,
-        "originalSize": size_bytes,
+        "originalSize": len(payload),
         "reason": f"requestParameters and responseElements exceed {_LARGEST_PAYLOAD_BYTES} bytes",
     }
-    return {
-        name: value if name == "eventID" or value is None else omitted
-        for name, value in shown.items()
-    }
+    return _encoded(
+        {
+            name: value if name == "eventID" or value is None else omitted
+            for name, value in shown.items()
+        }
+    )
 
 
 def _cleaned(value: Any) -> Any:

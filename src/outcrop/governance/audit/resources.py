@@ -113,7 +113,11 @@ def compile_finder(
     """Return the function from a call's parameters, result and region to the resources it names."""
     named = _NAMED.get(service, {})
     members = request.members if request is not None else {}
-    by_name = [(member, *named[member]) for member in named if member in members]
+    by_name = [
+        (member, kind, _parts(form, account_id))
+        for member, (kind, form) in named.items()
+        if member in members
+    ]
     by_arn = [member for member in members if _ARN_NAME.search(member) and member not in named]
     given = result.members if result is not None else {}
     made = [member for member in given if _ARN_NAME.search(member)]
@@ -124,10 +128,12 @@ def compile_finder(
         parameters: Mapping[str, Any], answer: Mapping[str, Any], region: str
     ) -> list[Resource]:
         found: dict[str, Resource] = {}
-        for member, kind, form in by_name:
+        for member, kind, parts in by_name:
             value = parameters.get(member)
             if value and isinstance(value, str):
-                _note(found, value, kind, form, region, account_id)
+                arn = value if value.startswith("arn:") else _arn(parts, value, region)
+                kind_of = _type_of(value) if arn is value else kind
+                found[arn] = {"ARN": arn, "type": kind_of, "accountId": account_id}
         for member in by_arn:
             _note_arn(found, parameters.get(member), account_id)
         if has_key:
@@ -143,17 +149,21 @@ def compile_finder(
     return find
 
 
-def _note(  # noqa: PLR0913, PLR0917  # one place calls it
-    found: dict[str, Resource], value: str, kind: str, form: str, region: str, account_id: str
-) -> None:
-    if value.startswith("arn:"):
-        arn, kind = value, _type_of(value) or kind
-    else:
-        name = value
-        if kind == "AWS::KMS::Key" and value.startswith("alias/"):
-            form = "arn:aws:kms:{region}:{account}:{name}"
-        arn = form.format(name=name, region=region, account=account_id)
-    found[arn] = {"ARN": arn, "type": kind, "accountId": account_id}
+def _parts(form: str, account_id: str) -> tuple[str, bool, str]:
+    """Return what stands before the region, whether there is one, and what stands before the name."""
+    head, region, tail = form.replace("{account}", account_id).partition("{region}")
+    if not region:
+        return head.removesuffix("{name}"), False, ""
+    return head, True, tail.removesuffix("{name}")
+
+
+def _arn(parts: tuple[str, bool, str], name: str, region: str) -> str:
+    head, is_regional, tail = parts
+    if not is_regional:
+        return head + name
+    if name.startswith("alias/"):
+        tail = tail.removesuffix("key/")  # KMS takes an alias in the place of a key's id
+    return f"{head}{region}{tail}{name}"
 
 
 def _note_arn(found: dict[str, Resource], value: Any, account_id: str) -> None:

@@ -117,7 +117,7 @@ class AuditTrail:
         self._thread: threading.Thread | None = None
         self._retired_in = ""
         self._second = 0
-        self._time_text = ""
+        self._time = b""
         self._events = self._payloads = -1
         self._ended: list[Epoch] = []
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -127,12 +127,12 @@ class AuditTrail:
 
     # -- writing ---------------------------------------------------------------------------------
 
-    def append(self, event: dict[str, Any], payload: bytes, moment: datetime) -> None:
+    def append(self, event: bytes, payload: bytes, moment: datetime) -> None:
         """Write an event; it is in its file when this returns.
 
         Args:
-            event: CloudTrail's record without requestParameters and responseElements; its eventTime is set here, so
-                that times never go back within the trail.
+            event: CloudTrail's record as JSON, without requestParameters and responseElements and without its
+                eventTime, which is set here so that times never go back within the trail.
             payload: JSON object with those two, its first member the event's id; b"" for none.
             moment: the present.
 
@@ -145,18 +145,18 @@ class AuditTrail:
         with self._lock:
             if second > self._second:
                 self._second = second
-                self._time_text = time_text(moment)
-            event["eventTime"] = self._time_text
+                self._time = time_text(moment).encode()
             sequence = self._last + 1
+            digest = b""
             if payload:
-                body = b'{"seq":%d,"payload":"%s","at":%d,"event":%s}' % (
-                    sequence,
-                    self._chain_key.payload_digest(payload),
-                    self._payload_bytes,
-                    orjson.dumps(event),
-                )
-            else:
-                body = b'{"seq":%d,"event":%s}' % (sequence, orjson.dumps(event))
+                digest = self._chain_key.payload_digest(payload)
+                digest = b',"payload":"%s","at":%d' % (digest, self._payload_bytes)
+            body = b'{"seq":%d%s,"event":{"eventTime":"%s",%s}' % (
+                sequence,
+                digest,
+                self._time,
+                event[1:],
+            )
             tag = self._chain_key.tag(self._head, body)
             # Payload first: an event never refers to a payload that is not there.
             if payload:
@@ -182,7 +182,6 @@ class AuditTrail:
         event = {
             "eventVersion": "1.11",
             "userIdentity": {"accountId": self._account_id, "invokedBy": _SELF},
-            "eventTime": "",
             "eventSource": _SELF,
             "eventName": name,
             "awsRegion": self._region,
@@ -196,7 +195,7 @@ class AuditTrail:
             "serviceEventDetails": dict(details),
             "eventCategory": "Management",
         }
-        self.append(event, b"", self._clock.now())
+        self.append(orjson.dumps(event), b"", self._clock.now())
 
     # -- checkpoints -----------------------------------------------------------------------------
 
@@ -277,7 +276,7 @@ class AuditTrail:
         self._begin_epoch(recovered.epoch)
         self._open_files()
         self._second = recovered.second
-        self._time_text = time_text(datetime.fromtimestamp(recovered.second, UTC))
+        self._time = time_text(datetime.fromtimestamp(recovered.second, UTC)).encode()
         self._tell(findings)
 
     def _beginning(self) -> datetime:
