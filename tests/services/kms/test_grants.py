@@ -112,6 +112,20 @@ def test_grants_that_could_not_hold_are_refused(
     assert part in message
 
 
+def test_an_empty_constraint_beside_another_constrains_nothing(
+    kms: Any, key: dict[str, Any]
+) -> None:
+    subset = {"EncryptionContextSubset": {"tenant": "blue"}}
+    kms.create_grant(
+        KeyId=key["KeyId"],
+        GranteePrincipal=ROLE,
+        Operations=["Decrypt"],
+        Constraints={**subset, "EncryptionContextEquals": {}},
+    )
+    (listed,) = kms.list_grants(KeyId=key["KeyId"])["Grants"]
+    assert listed["Constraints"] == subset
+
+
 def test_a_dry_run_leaves_grants_as_they_are(
     kms: Any, key: dict[str, Any], refused: Refused
 ) -> None:

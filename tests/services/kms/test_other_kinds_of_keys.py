@@ -202,9 +202,9 @@ def test_a_key_is_for_its_usage_only(
     assert refused(kms.generate_data_key, KeyId=rsa_key, KeySpec="AES_256")[0] == (
         "InvalidKeyUsageException"
     )
-    assert refused(kms.get_key_rotation_status, KeyId=rsa_key)[0] == (
-        "UnsupportedOperationException"
-    )
+    assert refused(kms.enable_key_rotation, KeyId=rsa_key)[0] == "UnsupportedOperationException"
+    assert refused(kms.list_key_rotations, KeyId=rsa_key)[0] == "UnsupportedOperationException"
+    assert kms.get_key_rotation_status(KeyId=rsa_key)["KeyRotationEnabled"] is False
 
 
 def test_macs_of_two_keys_differ_and_none_is_a_plain_hash(kms: Any) -> None:

@@ -70,6 +70,8 @@ def _read(request: Mapping[str, Any], row: KeyRow, context: Context) -> GrantRow
     if "GranteePrincipal" not in request:
         raise ValidationException("GranteePrincipal is required: name who gets the grant")
     constraints = request.get("Constraints", {})
+    if len(constraints) > 1:  # Terraform sends the one that is not meant as an empty map
+        constraints = {name: value for name, value in constraints.items() if value}
     if "SourceArn" in constraints:
         raise ValidationException("The grant constraint SourceArn is not built here")
     return GrantRow(

@@ -63,11 +63,10 @@ def _set_rotation(
 
 @operation("kms:GetKeyRotationStatus")
 async def get_key_rotation_status(request: Mapping[str, Any], context: Context) -> dict[str, Any]:
-    """Say whether a key rotates, and when next.
+    """Say whether a key rotates, and when next; kinds of keys that cannot rotate never do.
 
     Raises:
         NotFoundException: no such key.
-        UnsupportedOperationException: not a symmetric key.
     """
     row = await _settled(request, context)
     status: dict[str, Any] = {"KeyId": row.id, "KeyRotationEnabled": False}
@@ -136,6 +135,7 @@ async def list_key_rotations(request: Mapping[str, Any], context: Context) -> di
         InvalidMarkerException: the marker is none that this operation returned.
     """
     row = await _settled(request, context)
+    require_symmetric(row)
     with context.platform.database.read() as connection:
         found = materials.of_key(connection, row.id)
     if request.get("IncludeKeyMaterial") != "ALL_KEY_MATERIAL":
@@ -157,9 +157,8 @@ def _describe(material: MaterialRow, row: KeyRow) -> dict[str, Any]:
 
 
 async def _settled(request: Mapping[str, Any], context: Context) -> KeyRow:
-    """Return a symmetric key, after a rotation that was due."""
+    """Return a key, after a rotation that was due."""
     row = find_by_id(context.platform.database.reader, request["KeyId"], context)
-    require_symmetric(row)
     if row.is_rotation_due(now_us(context)):
         row = await asyncio.to_thread(rotate_if_due, row, context)
     return row
