@@ -19,6 +19,7 @@ from outcrop.aws.errors import ServiceError, UnknownOperationException
 from outcrop.aws.http import HttpRequest
 from outcrop.aws.path_tables import BucketTable, Candidate, PathTable
 from outcrop.aws.service_models import Operation, Service, ServiceDescription
+from outcrop.aws.signatures.refusals import Reason, SignatureRefused, as_service_error
 
 _FORM = "application/x-www-form-urlencoded"
 _RPC_PATH = "/service/"
@@ -83,13 +84,14 @@ class Router:
 
         Raises:
             UnknownOperationException: no operation of the served services is meant.
-            ServiceError: InvalidAction or MethodNotAllowed, as the query protocol and S3 say it.
+            ServiceError: InvalidAction or MethodNotAllowed, as the query protocol and S3 say it, or credentials made
+                for another service.
         """
         target = request.headers.get("x-amz-target")
         if target is not None and signing_name != _S3:
-            return self._match_target(target)
+            return self._match_target(target, signing_name)
         if request.raw_path.startswith(_RPC_PATH) and "smithy-protocol" in request.headers:
-            return self._match_rpc(request.raw_path)
+            return self._match_rpc(request.raw_path, signing_name)
         if signing_name != _S3 and (
             self._is_form(request, signing_name) or "Action=" in request.query_string
         ):
@@ -112,18 +114,20 @@ class Router:
         services = self._by_signing_name.get(signing_name, ())
         return any("query" in service.protocols for service in services)
 
-    def _match_target(self, target: str) -> Route:
+    def _match_target(self, target: str, signing_name: str | None) -> Route:
         prefix, _, name = target.rpartition(".")
         service = self._by_target.get(prefix)
         if service is None or "json" not in service.protocols:
             raise UnknownOperationException(f"No service has the target {target!r:.200}")
+        _require_scope(service, signing_name, "json")
         return _route(service.name, name, {}, "json")
 
-    def _match_rpc(self, path: str) -> Route:
+    def _match_rpc(self, path: str, signing_name: str | None) -> Route:
         prefix, _, name = path[len(_RPC_PATH) :].partition("/operation/")
         service = self._by_target.get(prefix)
         if service is None or "smithy-rpc-v2-cbor" not in service.protocols:
             raise UnknownOperationException(f"No service has the path {path!r:.200}")
+        _require_scope(service, signing_name, "smithy-rpc-v2-cbor")
         return _route(service.name, name, {}, "smithy-rpc-v2-cbor")
 
     def _match_action(self, request: HttpRequest, signing_name: str | None) -> Route:
@@ -178,6 +182,13 @@ class Router:
             raise error
         candidate, values = found
         return _rest_route(self._buckets.service, candidate, values)
+
+
+def _require_scope(service: ServiceDescription, signing_name: str | None, protocol: str) -> None:
+    """Refuse credentials made for another service: whoever was given a key of one must not reach the others."""
+    if signing_name is not None and signing_name != service.signing_name:
+        message = f"Credential should be scoped to correct service: '{service.signing_name}'."
+        raise as_service_error(SignatureRefused(Reason.MISMATCH, message), protocol)
 
 
 def _route(service_name: str, name: str, labels: dict[str, str], protocol: str) -> Route:

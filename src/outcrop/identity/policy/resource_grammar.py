@@ -57,7 +57,7 @@ def _check_statement(statement: Any, kind: PolicyKind) -> None:
         raise PolicyError("Could not parse the policy: a statement is no object", "Statement")
     _check_elements(statement, kind)
     effect = statement["Effect"]
-    if effect not in {"Allow", "Deny"}:
+    if not is_text(effect) or effect not in {"Allow", "Deny"}:
         raise PolicyError(f"Invalid effect: {effect}", "Effect")
     if "Sid" in statement and not is_text(statement["Sid"]):
         raise PolicyError("Invalid Sid: it must be a string", "Sid")
