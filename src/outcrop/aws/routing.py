@@ -15,7 +15,7 @@ from ipaddress import ip_address
 from urllib.parse import parse_qsl, unquote
 
 from outcrop.aws import service_models
-from outcrop.aws.errors import ServiceError, UnknownOperationException
+from outcrop.aws.errors import SerializationException, ServiceError, UnknownOperationException
 from outcrop.aws.http import HttpRequest
 from outcrop.aws.path_tables import BucketTable, Candidate, PathTable
 from outcrop.aws.service_models import Operation, Service, ServiceDescription
@@ -200,14 +200,27 @@ def _rest_route(service: Service, candidate: Candidate, values: list[str]) -> Ro
     plan = service.operation(candidate.name)
     labels = {}
     for label, value in zip(candidate.labels, values, strict=True):
-        labels[label] = _decoded(value) if "%" in value else value
+        labels[label] = _decoded(value, service.name) if "%" in value else value
     return Route(service.name, plan.name, labels, plan.protocol, plan)
 
 
-def _decoded(text: str) -> str:
-    """Return percent-encoded text decoded; most of it is ARNs, for which replacing is five times faster."""
+def _decoded(text: str, service_name: str) -> str:
+    """Return percent-encoded text decoded; most of it is ARNs, for which replacing is five times faster.
+
+    Raises:
+        ServiceError: it is no UTF-8; read leniently, different names would become one.
+    """
     text = text.replace("%3A", ":").replace("%2F", "/")
-    return unquote(text) if "%" in text else text
+    if "%" not in text:
+        return text
+    try:
+        return unquote(text, errors="strict")
+    except UnicodeDecodeError:
+        if service_name != _S3:
+            raise SerializationException("The path of the request is not valid UTF-8") from None
+        error = ServiceError("Couldn't parse the specified URI.")
+        error.code, error.status = "InvalidURI", 400
+        raise error from None
 
 
 def _host(request: HttpRequest) -> str:
