@@ -43,6 +43,7 @@ from outcrop.storage.home import Home
 from outcrop.storage.identities import IdentityStore
 from outcrop.storage.kms_keys.materials import Materials
 from outcrop.storage.kms_keys.root_of_trust import open_root_of_trust
+from outcrop.storage.objects.external import external_bucket
 from outcrop.storage.objects.store import ObjectStore
 from outcrop.storage.secrets import rows as secret_rows
 from outcrop.storage.service_keys import ServiceKeys
@@ -178,7 +179,9 @@ def _compose(
         service_keys=service_keys,
         kms_materials=Materials(database, source),
         directory=directory,
-        objects=ObjectStore(home.objects, database, clock, service_keys),
+        objects=ObjectStore(
+            home.objects, database, clock, service_keys, external=external_bucket(settings)
+        ),
         bucket_configurations=BucketConfigurations(database),
         durable=Durable(database, workflows.queues(settings)),
         base_models=BaseModelStore(home, settings.model_aliases, BUNDLED_MODEL),

@@ -43,6 +43,11 @@ class Settings:
         vault_token: Vault's token; never shown by repr, and without a flag, which others could see.
         vault_token_file: file that holds Vault's token; read for every use, so that an agent may renew it.
         vault_ca: file of CA certificates for Vault; empty for the system's.
+        object_store: s3://BUCKET/PREFIX where objects' content is kept; empty for the home.
+        object_store_endpoint: URL of that bucket's S3 endpoint; empty for AWS's own.
+        object_store_region: region that requests to it are signed for.
+        object_store_access_key_id: of a key that may read, write and delete there.
+        object_store_secret_access_key: its secret; never shown by repr, and without a flag, which others could see.
         log_format: `pretty`, `json` or `auto` (pretty on a terminal).
         log_level: debug, info, warning or error.
     """
@@ -68,6 +73,11 @@ class Settings:
     vault_token: str = field(default="", repr=False)
     vault_token_file: str = ""
     vault_ca: str = ""
+    object_store: str = ""
+    object_store_endpoint: str = ""
+    object_store_region: str = "us-east-1"
+    object_store_access_key_id: str = ""
+    object_store_secret_access_key: str = field(default="", repr=False)
     log_format: str = "auto"
     log_level: str = "info"
 

@@ -10,6 +10,7 @@ OutcropError
 ├── ModelNotFound           no such base model or alias
 ├── EngineError             the inference engine failed on a request
 │   └── EngineNotReady      it is still loading
+├── ObjectStoreUnavailable  the external endpoint that keeps objects' content fails
 ├── StorageFull             the disk has no room for this object or job
 ├── SealBroken              sealed bytes do not open: wrong key or context, or changed
 ├── PolicyError             a document is not a valid policy; words are AWS's, knows the element
@@ -73,6 +74,10 @@ class EngineNotReady(EngineError):
 
 class StorageFull(OutcropError):
     """The disk has no room left for what was being written."""
+
+
+class ObjectStoreUnavailable(OutcropError):
+    """The external endpoint that keeps objects' content cannot be reached, or refuses."""
 
 
 class SealBroken(OutcropError):

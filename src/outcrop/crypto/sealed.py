@@ -9,6 +9,7 @@ a file put in another's place does not open.
 import hmac
 import os
 import struct
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Self
@@ -136,43 +137,31 @@ class Sealer:
         self._pending.clear()
 
 
-class SealedFile:
-    """A sealed file opened for reading, from any place in it.
+class SealedContent(ABC):
+    """A sealed file, wherever it lies, read from any place in it.
 
     Args:
-        path: the file.
+        sealed_bytes: the sealed file's size.
         key: the key that it was sealed with.
         context: as when it was sealed.
 
+    Attributes:
+        size_bytes: of the content.
+
     Raises:
-        SealBroken: it is not a whole sealed file.
+        SealBroken: no sealed file has this size.
     """
 
-    def __init__(self, path: Path, key: bytes, context: bytes) -> None:
+    def __init__(self, sealed_bytes: int, key: bytes, context: bytes) -> None:
+        self.size_bytes = plain_size(sealed_bytes)
+        self._key = key
         self._context = context
-        self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            self.size_bytes = plain_size(os.fstat(self._descriptor).st_size)
-            header = os.pread(self._descriptor, HEADER_BYTES, 0)
-            if not header.startswith(_MAGIC):
-                raise SealBroken(f"{path.name} is not a sealed file")
-            self._cipher = AESGCM(_file_key(key, header[len(_MAGIC) :]))
-        except BaseException:
-            self.close()
-            raise
+        self._cipher: AESGCM | None = None
         self._last = _chunk_count(self.size_bytes) - 1
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the file; more than once does no harm."""
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
+    @abstractmethod
+    def _read_at(self, offset_bytes: int, length_bytes: int) -> bytes:
+        """Return bytes of the sealed file; fewer than asked for where it ends."""
 
     def read(self, offset_bytes: int = 0, length_bytes: int | None = None) -> bytes:
         """Return a range of the content.
@@ -202,11 +191,23 @@ class SealedFile:
             yield piece
             at += len(piece)
 
+    def read_header(self) -> None:
+        """Read what the file's own key follows from.
+
+        Raises:
+            SealBroken: it is no sealed file.
+        """
+        header = self._read_at(0, HEADER_BYTES)
+        if len(header) < HEADER_BYTES or not header.startswith(_MAGIC):
+            raise SealBroken("the bytes are no sealed file")
+        self._cipher = AESGCM(_file_key(self._key, header[len(_MAGIC) :]))
+
     def _chunks(self, first: int, last: int) -> bytes:
+        if self._cipher is None:
+            self.read_header()
+        assert self._cipher is not None
         width = CHUNK_BYTES + TAG_BYTES
-        sealed = os.pread(
-            self._descriptor, (last - first + 1) * width, HEADER_BYTES + first * width
-        )
+        sealed = self._read_at(HEADER_BYTES + first * width, (last - first + 1) * width)
         plain: list[bytes] = []
         try:
             for number in range(first, last + 1):
@@ -220,6 +221,43 @@ class SealedFile:
                 "a sealed file does not open: wrong key or context, or changed"
             ) from None
         return b"".join(plain)
+
+
+class SealedFile(SealedContent):
+    """A sealed file on disk, opened for reading.
+
+    Args:
+        path: the file.
+        key: the key that it was sealed with.
+        context: as when it was sealed.
+
+    Raises:
+        SealBroken: it is not a whole sealed file.
+    """
+
+    def __init__(self, path: Path, key: bytes, context: bytes) -> None:
+        self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            super().__init__(os.fstat(self._descriptor).st_size, key, context)
+            self.read_header()
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; more than once does no harm."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def _read_at(self, offset_bytes: int, length_bytes: int) -> bytes:
+        return os.pread(self._descriptor, length_bytes, offset_bytes)
 
 
 def _file_key(key: bytes, salt: bytes) -> bytes:

@@ -5,6 +5,7 @@ Only what S3 needs is composed, so that these tests start in a fraction of a sec
 
 import asyncio
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -34,10 +35,12 @@ from outcrop.storage.database.engine import Database
 from outcrop.storage.home import Home
 from outcrop.storage.kms_keys.materials import Materials
 from outcrop.storage.objects import ObjectStore
+from outcrop.storage.objects.external import ExternalBucket, external_bucket
 from outcrop.storage.service_keys import ServiceKeys
 from support.composed_server import ComposedServer
 
 START_SECONDS = 30
+LITTER_SECONDS = 10
 
 
 class S3Server:
@@ -45,9 +48,11 @@ class S3Server:
 
     Args:
         folder: its home.
+        external: a bucket that it keeps objects' content in; of a server, the one named "contents".
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, external: "S3Server | ExternalBucket | None" = None) -> None:
+        self.external = external if isinstance(external, S3Server) else None
         self.home = Home(folder)
         self.home.prepare()
         self.settings = Settings(home=folder, port=0, tls_port=0)
@@ -57,7 +62,15 @@ class S3Server:
         migrations.upgrade(self.database)
         source = FileKeySource(self.home.key_file)
         self.service_keys = ServiceKeys(self.database, source)
-        self.store = ObjectStore(self.home.objects, self.database, SystemClock(), self.service_keys)
+        self.store = ObjectStore(
+            self.home.objects,
+            self.database,
+            SystemClock(),
+            self.service_keys,
+            external=(
+                external.as_external_bucket() if isinstance(external, S3Server) else external
+            ),
+        )
         self.platform = platform = SimpleNamespace(
             settings=self.settings,
             clock=SystemClock(),
@@ -132,16 +145,61 @@ class S3Server:
             config=Config(retries={"total_max_attempts": 1}, **config),
         )
 
+    def as_external_bucket(self) -> ExternalBucket | None:
+        """Return a bucket of this server, as the settings of another describe it."""
+        self.client().create_bucket(Bucket="contents")
+        return external_bucket(
+            Settings(
+                object_store="s3://contents/of/another",
+                object_store_endpoint=f"http://127.0.0.1:{self.port}",
+                object_store_access_key_id=self.root_key.access_key_id,
+                object_store_secret_access_key=self.root_key.secret_access_key,
+            )
+        )
+
     def litter(self) -> list[str]:
-        """Names left in doubt."""
-        return [path.name for path in (self.home.objects / "incoming").iterdir()]
+        """Names left in doubt; what is deleted elsewhere is waited for."""
+        deadline = time.monotonic() + (LITTER_SECONDS if self.external else 0)
+        while names := [path.name for path in (self.home.objects / "incoming").iterdir()]:
+            if time.monotonic() >= deadline:
+                break
+            time.sleep(0.02)
+        return names
+
+    def contents(self) -> list[bytes]:
+        """All contents as they lie on disk, or in the other server's bucket."""
+        if self.external is None:
+            files = (self.home.objects / "data").rglob("*")
+            return [path.read_bytes() for path in files if path.is_file()]
+        other = self.external.client()
+        pages = other.get_paginator("list_objects_v2").paginate(Bucket="contents")
+        keys = [item["Key"] for page in pages for item in page.get("Contents", [])]
+        assert all(key.startswith("of/another/data/") for key in keys)
+        assert not any(path.is_file() for path in (self.home.objects / "data").rglob("*"))
+        return [other.get_object(Bucket="contents", Key=key)["Body"].read() for key in keys]
 
 
-@pytest.fixture(scope="module")
-def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
-    running = S3Server(tmp_path_factory.mktemp("s3")).start()
+@pytest.fixture(scope="module", params=["home", pytest.param("external", marks=pytest.mark.slow)])
+def s3_server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[S3Server]:
+    """A server that keeps contents in its home, and one that keeps them in a bucket of another."""
+    if request.param == "home":
+        running = S3Server(tmp_path_factory.mktemp("s3")).start()
+        yield running
+        running.stop()
+        return
+    other = S3Server(tmp_path_factory.mktemp("other")).start()
+    running = S3Server(tmp_path_factory.mktemp("s3"), other).start()
     yield running
     running.stop()
+    other.stop()
+
+
+@pytest.fixture(scope="session")
+def s3_server_class() -> type[S3Server]:
+    """For servers of a test's own."""
+    return S3Server
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from outcrop.aws.errors import ServiceError
-from outcrop.core.errors import StorageFull
+from outcrop.core.errors import ObjectStoreUnavailable, StorageFull
 from outcrop.storage.object_locks import ObjectLocked
 from outcrop.storage.objects import errors as store
 
@@ -356,6 +356,12 @@ class NotConfigured(S3Error):
         self.code = code
 
 
+class ServiceUnavailable(S3Error):
+    """The external endpoint that keeps contents fails; the request may be retried."""
+
+    code, status = "ServiceUnavailable", 503
+
+
 class InsufficientStorage(S3Error):
     """The disk is full. S3 has no such error; the status is WebDAV's, which SDKs do not retry."""
 
@@ -376,6 +382,8 @@ def in_s3_words(bucket: str = "", key: str = "", upload_id: str = "") -> Iterato
         raise _translate(error, named) from error
     except StorageFull as error:
         raise InsufficientStorage(str(error)) from error
+    except ObjectStoreUnavailable as error:
+        raise ServiceUnavailable(str(error)) from error
 
 
 # Error of the store → S3's, and which of the things named it is about.

@@ -21,7 +21,7 @@ from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Sequenc
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Self
+from typing import Protocol, Self
 
 from outcrop.core.errors import StorageFull
 from outcrop.crypto.sealed import SealedFile, Sealer, open_small, sealed_size
@@ -41,15 +41,21 @@ class ContentFiles:
         folder: holds `data` and `incoming`; made where missing.
         reserved_bytes: content is refused when the disk would have less than this left, so that the
             database and running jobs can still write.
+        threads: in which contents are read and written.
+
+    Attributes:
+        is_near: whether reading a little takes so little that nobody needs to wait for it in a thread.
     """
 
-    def __init__(self, folder: Path, reserved_bytes: int) -> None:
+    is_near = True
+
+    def __init__(self, folder: Path, reserved_bytes: int, threads: int = _THREADS) -> None:
         self._data = folder / "data"
         self._incoming = folder / "incoming"
         self._reserved_bytes = reserved_bytes
         self._data.mkdir(parents=True, exist_ok=True)
         self._incoming.mkdir(parents=True, exist_ok=True)
-        self.threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="content")
+        self.threads = ThreadPoolExecutor(threads, thread_name_prefix="content")
         self._lock = threading.Lock()
         self._held: Counter[str] = Counter()
         self._doomed: set[str] = set()
@@ -77,7 +83,7 @@ class ContentFiles:
             raise OSError(f"content {content_id} has another size than its row says")
         return content
 
-    def open(self, content_id: str, size_bytes: int, data_key: bytes) -> "SealedFile | ClearFile":
+    def open(self, content_id: str, size_bytes: int, data_key: bytes) -> "OpenContent":
         """Open a content for reading.
 
         Args:
@@ -92,7 +98,7 @@ class ContentFiles:
         """
         path = self.path(content_id)
         context = file_context(content_id)
-        file = SealedFile(path, data_key, context) if data_key else ClearFile(path)
+        file: OpenContent = SealedFile(path, data_key, context) if data_key else ClearFile(path)
         if file.size_bytes != size_bytes:
             file.close()
             raise OSError(f"content {content_id} has another size than its row says")
@@ -188,6 +194,22 @@ class ContentFiles:
             raise StorageFull(
                 "the disk that holds the objects is full: free some space and send the object again"
             )
+
+
+class OpenContent(Protocol):
+    """A content opened for reading.
+
+    Attributes:
+        size_bytes: its size.
+    """
+
+    size_bytes: int
+
+    def pieces(self, offset_bytes: int, length_bytes: int) -> Iterator[bytes]:
+        """Yield a range of the content in pieces of at most 1 MiB."""
+
+    def close(self) -> None:
+        """Stop reading; more than once does no harm."""
 
 
 class ClearFile:

@@ -4,8 +4,7 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from typing import Self
 
-from outcrop.crypto.sealed import SealedFile
-from outcrop.storage.objects.content import ClearFile, ContentFiles
+from outcrop.storage.objects.content import ContentFiles, OpenContent
 from outcrop.storage.objects.records import Segment
 
 
@@ -35,7 +34,7 @@ class ContentStream:
         self._position = offset_bytes
         self._end = offset_bytes + length_bytes
         self._data_key = data_key
-        self._file: SealedFile | ClearFile | None = None
+        self._file: OpenContent | None = None
         self._pieces: Iterator[bytes] = iter(())
 
     def __aiter__(self) -> Self:

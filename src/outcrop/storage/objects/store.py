@@ -27,6 +27,7 @@ from outcrop.storage.objects.errors import (
     VersionIsMarker,
     VersionMissing,
 )
+from outcrop.storage.objects.external import ExternalBucket, ExternalContent
 from outcrop.storage.objects.listing import ObjectLister
 from outcrop.storage.objects.reading import ContentStream
 from outcrop.storage.objects.records import (
@@ -64,26 +65,33 @@ class ObjectStore:
         folder: where content lies; made where missing.
         keys: wraps the data keys of objects for which nobody names another key.
         reserved_bytes: space on the disk that objects must leave free.
+        external: where new contents go in place of the folder.
 
     Attributes:
         buckets: the buckets.
         uploads: multipart uploads.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # what it is made of
         self,
         folder: Path,
         database: Database,
         clock: Clock,
         keys: ServiceKeys,
+        *,
         reserved_bytes: int = RESERVED_BYTES,
+        external: ExternalBucket | None = None,
     ) -> None:
         self._database = database
         self._clock = clock
         self._keys = keys
         # What is read once is read again; the key that opens these lies in memory, too.
         self._unwrapped = lru_cache(_KEPT_KEYS)(partial(seals.unwrap, keys))
-        self._files = ContentFiles(folder, reserved_bytes)
+        self._files = (
+            ContentFiles(folder, reserved_bytes)
+            if external is None
+            else ExternalContent(folder, reserved_bytes, external)
+        )
         self._lister = ObjectLister(database)
         self.buckets = Buckets(database, clock, self._files)
         self.uploads = Uploads(database, clock, self._files, keys)
@@ -191,7 +199,8 @@ class ObjectStore:
             SealBroken: the content or its row was changed.
         """
         if (
-            stored.parts_count
+            not self._files.is_near
+            or stored.parts_count
             or stored.size_bytes > CHUNK_BYTES
             or stored.sealing not in {seals.SSE_S3, seals.IN_CLEAR}
         ):
@@ -207,7 +216,7 @@ class ObjectStore:
         self, stored: StoredObject, offset_bytes: int, length_bytes: int, data_key: bytes
     ) -> bytes | None:
         """Return a short range of an object at once; None where it has parts, or was replaced meanwhile."""
-        if stored.parts_count:
+        if stored.parts_count or not self._files.is_near:
             return None
         try:
             file = self._files.open(stored.content_id, stored.size_bytes, data_key)
