@@ -95,6 +95,23 @@ def up(  # noqa: PLR0913, PLR0917  # every setting is a flag
             "Full months of requests and answers in the audit trail to keep; 0, all.",
         ),
     ] = None,
+    object_store: Annotated[
+        str | None,
+        _setting("object_store", "s3://BUCKET/PREFIX for objects' content; a folder in the home."),
+    ] = None,
+    object_store_endpoint: Annotated[
+        str | None, _setting("object_store_endpoint", "URL of that bucket's endpoint; AWS's own.")
+    ] = None,
+    object_store_region: Annotated[
+        str | None, _setting("object_store_region", "Region of that bucket; us-east-1.")
+    ] = None,
+    object_store_access_key_id: Annotated[
+        str | None,
+        _setting(
+            "object_store_access_key_id",
+            "Key for that bucket; its secret is OUTCROP_OBJECT_STORE_SECRET_ACCESS_KEY.",
+        ),
+    ] = None,
     log_format: Annotated[
         str | None, _setting("log_format", "pretty, json, or auto: pretty on a terminal.")
     ] = None,
@@ -128,6 +145,10 @@ def up(  # noqa: PLR0913, PLR0917  # every setting is a flag
         "vault_ca": vault_ca,
         "audit_retention_months": audit_retention_months,
         "audit_payload_retention_months": audit_payload_retention_months,
+        "object_store": object_store,
+        "object_store_endpoint": object_store_endpoint,
+        "object_store_region": object_store_region,
+        "object_store_access_key_id": object_store_access_key_id,
         "log_format": log_format,
         "log_level": log_level,
     }
