@@ -102,7 +102,8 @@ class World:
 
 
 def bucket_policy(*statements: Statement, **facts: Any) -> dict[str, ResourceFacts]:
-    return {OBJECT: ResourceFacts(policy=text(*statements), **facts)}
+    known = ResourceFacts(policy=text(*statements), **facts)
+    return {OBJECT: known, OBJECT.partition("/")[0]: known}
 
 
 def test_a_user_is_allowed_what_a_policy_allows_and_told_what_none_allows() -> None:
@@ -327,6 +328,64 @@ def test_an_api_key_needs_leave_of_its_own(kind: str) -> None:
     assert "with an explicit deny in an identity-based policy" in world.refusal(
         bearer, "bedrock-runtime"
     )
+
+
+class Steady:
+    """The same policies of everybody at every question, as the directory has them between two changes."""
+
+    def __init__(self, *statements: Statement) -> None:
+        self.policies = PrincipalPolicies((("own", parse_policy(text(*statements))),))
+        self.facts_by_arn: dict[str, ResourceFacts] = {}
+
+    def policies_of(self, _principal: Principal) -> PrincipalPolicies:
+        return self.policies
+
+    def find(self, _service: str, _kind: str, identifier: str, _region: str) -> str:
+        return identifier
+
+    def facts(self, arn: str) -> ResourceFacts:
+        return self.facts_by_arn.get(arn, NO_FACTS)
+
+
+def test_what_was_allowed_is_allowed_only_while_nothing_it_depends_on_differs() -> None:
+    steady = Steady(
+        allow(
+            "s3:GetObject",
+            "arn:aws:s3:::data/${aws:PrincipalTag/team}/*",
+            Condition={
+                "IpAddress": {"aws:SourceIp": "192.0.2.0/24"},
+                "StringEquals": {"s3:ExistingObjectTag/class": "open"},
+            },
+        )
+    )
+    mine = "arn:aws:s3:::data/blue/a"
+    steady.facts_by_arn[mine] = ResourceFacts(context={"s3:ExistingObjectTag/class": "open"})
+    authorizer = Authorizer(ACCOUNT, {}, steady, steady)
+    here = Circumstances("s3", "us-east-1", datetime(2026, 11, 21, tzinfo=UTC), "192.0.2.7")
+
+    def ask(
+        principal: Principal = SESSION, resource: str = mine, call: Circumstances = here
+    ) -> bool:
+        return authorizer.decide(Need("s3:GetObject", resource), principal, call).allowed
+
+    for _ in range(2):
+        assert ask()
+        assert not ask(call=replace(here, client_ip="198.51.100.7"))
+        assert not ask(replace(SESSION, tags={"team": "red"}))
+        assert not ask(replace(SESSION, tags={}))
+        assert not ask(resource="arn:aws:s3:::data/blue/b")
+        assert not ask(replace(SESSION, session_policies=(text(allow("s3:PutObject")),)))
+    known = steady.facts_by_arn[mine]
+    denying = text(deny("s3:*", Principal={"AWS": SESSION.arn}))
+    steady.facts_by_arn[mine] = replace(known, policy=denying)
+    assert not ask()
+    assert ask(replace(SESSION, arn=f"{SESSION.arn}2")), "the deny names one session alone"
+    steady.facts_by_arn[mine] = replace(known, context={"s3:ExistingObjectTag/class": "closed"})
+    assert not ask()
+    steady.facts_by_arn[mine] = known
+    assert ask()
+    steady.policies = PrincipalPolicies()
+    assert not ask()
 
 
 # The reinforcement fine-tuning security guide: what a service role needs beside its S3 permissions, and what the role

@@ -65,6 +65,7 @@ _WITH_ENCRYPTION_CONTEXT = frozenset(
 )
 # Of these resources only tags are known, so that nothing need be looked up where no policy asks for tags.
 _TAGS_ALONE = "arn:aws:bedrock:"
+_IN_BUCKETS = "arn:aws:s3:::"
 
 
 class PolicySource(Protocol):
@@ -154,7 +155,7 @@ class Authorizer:
 
     def decide(self, need: Need, principal: Principal, call: Circumstances) -> Decision:
         """Return the decision on one need, for those who ask before they act."""
-        return self._decide(need, None, principal, call, request_keys(call, principal))
+        return self._decide(need, principal, call, request_keys(call, principal))
 
     def require(self, need: Need, principal: Principal, call: Circumstances) -> None:
         """Let an operation go on that has found out, from what is stored, that it needs one thing more.
@@ -170,33 +171,30 @@ class Authorizer:
     ) -> None:
         common: Context | None = None
         for need in needs:
-            facts = None
-            if is_root:
-                facts = self._facts(need)
-                if _is_always_roots(need, facts):
-                    continue
+            if is_root and self._is_always_roots(need):
+                continue
             if common is None:
                 common = request_keys(call, principal)
-            decision = self._decide(need, facts, principal, call, common)
+            decision = self._decide(need, principal, call, common)
             if not decision.allowed:
                 raise denial(call.service, need, decision, principal)
 
     def _decide(
         self,
         need: Need,
-        facts: ResourceFacts | None,
         principal: Principal,
         call: Circumstances,
         common: Context,
     ) -> Decision:
         own = _NOBODY if self._policies is None else self._policies.policies_of(principal)
         gathered: Gathered | None = None
-        if facts is None and need.resource.startswith(_TAGS_ALONE):
+        facts: ResourceFacts | None = None
+        if need.resource.startswith(_TAGS_ALONE):
             gathered = self._decisions.gather(own, principal)
             if not gathered.asks_tags(need.action):
                 facts = NO_FACTS
         if facts is None:
-            facts = self._facts(need)
+            facts = self._facts(need.resource)
         if gathered is None:
             mode, resource = _resource_policy(need, facts, principal)
             gathered = self._decisions.gather(own, principal, resource, mode)
@@ -221,10 +219,20 @@ class Authorizer:
             return Decision(DecisionKind.ALLOWED, need.action, PolicyKind.RESOURCE)
         return decision
 
-    def _facts(self, need: Need) -> ResourceFacts:
-        if self._resources is None or need.resource == "*":
+    def _is_always_roots(self, need: Need) -> bool:
+        """Whether nothing could keep the account root from what it asks for."""
+        if need.action in _ALWAYS_ROOTS:
+            return True
+        resource = need.resource
+        if resource.startswith(_IN_BUCKETS):
+            # What is known of an object beyond its bucket allows more to others, and takes nothing from the root.
+            resource = resource.partition("/")[0]
+        return not self._facts(resource).policy and not _asks_trust_policy(need)
+
+    def _facts(self, resource: str) -> ResourceFacts:
+        if self._resources is None or resource == "*":
             return NO_FACTS
-        return self._resources.facts(need.resource)
+        return self._resources.facts(resource)
 
     def _finder(self, call: Circumstances) -> Callable[[str, str], str]:
         resources = self._resources
@@ -235,13 +243,6 @@ class Authorizer:
             return resources.find(call.service, kind, identifier, call.region)
 
         return find
-
-
-def _is_always_roots(need: Need, facts: ResourceFacts) -> bool:
-    """Whether nothing could keep the account root from what it asks for."""
-    if need.action in _ALWAYS_ROOTS:
-        return True
-    return not facts.policy and not _asks_trust_policy(need)
 
 
 def _bearing(principal: Principal) -> Need:
