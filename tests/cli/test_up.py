@@ -16,7 +16,10 @@ from outcrop.config import Settings
 from support.running_server import RunningServer, running_server
 
 FLAG_NAMES = {"model_alias": "model_aliases"}
-WITHOUT_FLAG = {"vault_token"}  # the list of processes shows flags to everybody
+WITHOUT_FLAG = {
+    "vault_token",
+    "object_store_secret_access_key",
+}  # the list of processes shows flags to everybody
 
 
 def test_every_setting_is_a_flag_with_its_variable_in_the_help() -> None:
