@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import urllib3
 
 from services.bedrock_runtime.conftest import BASE, Runtime
 from support.people import Person, make_person, outcome
@@ -193,3 +194,36 @@ def test_an_unknown_profile_is_not_found_by_those_who_may_use_profiles(
     person.may(allow("bedrock:InvokeModel", MODEL))
     mine = person.client("bedrock-runtime")
     assert unknown in outcome(lambda: mine.invoke_model(modelId=unknown, body=BODY))
+
+
+def test_an_api_key_needs_leave_to_be_shown(runtime: Runtime, person: Person) -> None:
+    server = runtime.server
+    made = server.client("iam").create_service_specific_credential(
+        UserName=person.name, ServiceName="bedrock.amazonaws.com"
+    )["ServiceSpecificCredential"]
+    web = urllib3.PoolManager(ca_certs=str(server.home / "ca" / "ca.pem"))
+
+    def ask() -> tuple[int, str]:
+        answer = web.request(
+            "POST",
+            f"{server.tls_endpoint}/model/{BASE}/invoke",
+            body=BODY,
+            headers={"Authorization": f"Bearer {made['ServiceCredentialSecret']}"},
+        )
+        return answer.status, answer.data.decode()
+
+    invoke = allow("bedrock:InvokeModel", MODEL)
+    person.may(invoke)
+    status, message = ask()
+    assert status == 403
+    assert "bedrock:CallWithBearerToken because no identity-based policy" in message
+    show = allow("bedrock:CallWithBearerToken", "*")
+    person.may(invoke, show)
+    assert ask()[0] == 200
+    kind = {"StringEquals": {"bedrock:bearerTokenType": "LONG_TERM"}}
+    person.may(invoke, show, {**show, "Effect": "Deny", "Condition": kind})
+    status, message = ask()
+    assert status == 403
+    assert "bedrock:CallWithBearerToken with an explicit deny" in message
+    person.may(show)
+    assert f"bedrock:InvokeModel on resource: {MODEL}" in ask()[1]
