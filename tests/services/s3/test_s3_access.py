@@ -153,6 +153,25 @@ def test_tags_of_an_object_decide(user: User, root: Any, place: str) -> None:
     user.s3.get_object(Bucket=place, Key="shut")
 
 
+def test_a_version_is_decided_by_its_own_tags(user: User, root: Any, place: str) -> None:
+    root.put_bucket_versioning(Bucket=place, VersioningConfiguration={"Status": "Enabled"})
+    call = {"Bucket": place, "Key": "k"}
+    secret = root.put_object(**call, Body=b"1", Tagging="class=secret")["VersionId"]
+    untagged = root.put_object(**call, Body=b"2")["VersionId"]
+    shown = root.put_object(**call, Body=b"3", Tagging="class=public")["VersionId"]
+    condition = {"StringEquals": {"s3:ExistingObjectTag/class": "public"}}
+    user.may(
+        allow(
+            ["s3:GetObject", "s3:GetObjectVersion"], f"arn:aws:s3:::{place}/*", Condition=condition
+        )
+    )
+    user.s3.get_object(**call)
+    assert user.s3.get_object(**call, VersionId=shown)["Body"].read() == b"3"
+    for version in (secret, untagged):
+        code, message = refusal(user.s3.get_object, **call, VersionId=version)
+        assert (code, "s3:GetObjectVersion" in message) == ("AccessDenied", True)
+
+
 def test_tags_of_a_bucket_decide_once_that_is_enabled(user: User, root: Any, place: str) -> None:
     root.put_bucket_tagging(Bucket=place, Tagging={"TagSet": [{"Key": "team", "Value": "red"}]})
     condition = {"StringEquals": {"aws:ResourceTag/team": "red"}}

@@ -1,10 +1,12 @@
 """Versions: whether a bucket keeps them, and how requests name them and answers show them."""
 
+import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from outcrop.aws.operation import operation
 from outcrop.aws.protocols.timestamps import format_rfc822
+from outcrop.identity.permissions.s3 import object_arn
 from outcrop.services.platform import Context
 from outcrop.services.s3.errors import (
     InvalidArgument,
@@ -18,6 +20,7 @@ from outcrop.services.s3.errors import (
 )
 from outcrop.services.s3.refusals import refuse_unbuilt
 from outcrop.services.s3.uploaded_content import check_document
+from outcrop.storage import object_acls
 from outcrop.storage.objects.errors import ObjectHidden, VersionIsMarker, VersionMissing
 from outcrop.storage.objects.records import StoredObject, from_microseconds
 from outcrop.storage.objects.rows import is_version_id
@@ -28,6 +31,18 @@ if TYPE_CHECKING:
         PutBucketVersioningRequestTypeDef,
     )
 
+_ACTIONS_ON_VERSIONS = {
+    "GetObjectAcl": "s3:GetObjectVersionAcl",
+    "PutObjectAcl": "s3:PutObjectVersionAcl",
+    "GetObjectTagging": "s3:GetObjectVersionTagging",
+    "PutObjectTagging": "s3:PutObjectVersionTagging",
+    "DeleteObjectTagging": "s3:DeleteObjectVersionTagging",
+    "GetObjectAttributes": "s3:GetObjectVersionAttributes",
+    "GetObjectRetention": "s3:GetObjectRetention",
+    "PutObjectRetention": "s3:PutObjectRetention",
+    "GetObjectLegalHold": "s3:GetObjectLegalHold",
+    "PutObjectLegalHold": "s3:PutObjectLegalHold",
+}
 _MARKER = ("x-amz-delete-marker", "true")
 
 
@@ -97,7 +112,7 @@ def find_object(request: Mapping[str, Any], context: Context) -> StoredObject:
     version_id = named_version(request)
     try:
         with in_s3_words(bucket, key):
-            return context.platform.objects.get(bucket, key, version_id)
+            stored = context.platform.objects.get(bucket, key, version_id)
     except NoSuchKey as error:
         # Who may not list a bucket is not told which keys it has: S3 API reference, GetObject.
         context.require("s3:ListBucket", f"arn:aws:s3:::{bucket}")
@@ -119,6 +134,32 @@ def find_object(request: Mapping[str, Any], context: Context) -> StoredObject:
             ]
             raise MethodNotAllowed(ResourceType="DeleteMarker") from error
         raise
+    if version_id is not None:
+        _decide_by_own_tags(stored, context)
+    return stored
+
+
+def _decide_by_own_tags(stored: StoredObject, context: Context) -> None:
+    """Ask again about a version with other tags than what the key shows: those are what the decision saw.
+
+    Raises:
+        AccessDenied: the version's own tags forbid it.
+    """
+    reader = context.platform.database.reader
+    shown = object_acls.tags_and_content(reader, stored.bucket, stored.key)
+    seen: dict[str, str] = json.loads(shown[0]) if shown and shown[0] else {}
+    if stored.tags == seen:
+        return
+    # A tag that the version does not have counts as empty; it cannot be taken back.
+    tags = dict.fromkeys(seen, "") | stored.tags
+    context.require(
+        _ACTIONS_ON_VERSIONS.get(context.operation, "s3:GetObjectVersion"),
+        object_arn(stored.bucket, stored.key),
+        {
+            "s3:VersionId": stored.version_id,
+            **{f"s3:ExistingObjectTag/{name}": value for name, value in tags.items()},
+        },
+    )
 
 
 def named_version(request: Mapping[str, Any]) -> str | None:
