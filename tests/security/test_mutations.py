@@ -94,7 +94,9 @@ def change_json(content: bytes, chance: random.Random) -> bytes:
         if isinstance(holder, dict) and chance.random() < 0.1:
             del holder[key]
         elif isinstance(holder[key], str) and chance.random() < 0.2:
-            holder[key] = change_bytes(holder[key].encode(), chance).decode("utf-8", "replace")
+            holder[key] = change_bytes(holder[key].encode("utf-8", "replace"), chance).decode(
+                "utf-8", "replace"
+            )
         else:
             holder[key] = chance.choice(WEIRD_VALUES)
     return json.dumps(value).encode()
