@@ -9,6 +9,8 @@ from outcrop.services.platform import Platform
 from outcrop.storage import customization_jobs, models, tags
 from outcrop.storage.endpoints import DEPLOYMENTS, THROUGHPUTS
 
+# Jobs are neither renamed nor deleted: what a name of theirs stands for may be remembered.
+LASTING_NAMES = frozenset({"model-customization-job"})
 _UNTAGGED = frozenset({"foundation-model", SYSTEM})
 
 
