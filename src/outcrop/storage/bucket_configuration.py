@@ -134,11 +134,7 @@ class BucketConfigurations:
             found = select(buckets.c.name).where(buckets.c.name == bucket)
             if connection.execute(found).first() is None:
                 raise BucketMissing(f"there is no bucket named {bucket}")
-            for kind, document in documents.items():
-                _delete(connection, bucket, kind, item)
-                if document is not None:
-                    row = {"bucket": bucket, "kind": kind, "item": item}
-                    connection.execute(insert(table), {**row, "document_json": _encode(document)})
+            write(connection, bucket, documents, item)
         self.forget(bucket)
 
     def remove(self, bucket: str, kind: Kind, item: str = "") -> bool:
@@ -170,6 +166,20 @@ class BucketConfigurations:
                     self._kept.clear()
                 self._kept[bucket] = (loaded, now)
         return loaded
+
+
+def write(
+    connection: Connection, bucket: str, documents: Mapping[Kind, Document], item: str = ""
+) -> None:
+    """Configure things of a bucket inside a transaction; None removes one.
+
+    What is kept in memory has to be forgotten once the transaction has ended (`BucketConfigurations.forget`).
+    """
+    for kind, document in documents.items():
+        _delete(connection, bucket, kind, item)
+        if document is not None:
+            row = {"bucket": bucket, "kind": kind, "item": item}
+            connection.execute(insert(table), {**row, "document_json": _encode(document)})
 
 
 def _delete(connection: Connection, bucket: str, kind: str, item: str) -> int:

@@ -25,6 +25,7 @@ from outcrop.services.s3.owner import owner
 from outcrop.services.s3.ownership import lists_are_on
 from outcrop.services.s3.stored_configuration import check_owner
 from outcrop.storage import usage
+from outcrop.storage import bucket_configuration
 from outcrop.storage.bucket_configuration import Kind
 from outcrop.storage.objects.errors import BucketExists
 
@@ -75,7 +76,12 @@ def create_bucket(request: "CreateBucketRequestTypeDef", context: Context) -> di
     )
     _check_quota(context)
     try:
-        buckets.create(name, region, "Enabled" if "object_lock" in documents else "")
+        buckets.create(
+            name,
+            region,
+            "Enabled" if "object_lock" in documents else "",
+            companion=lambda connection: bucket_configuration.write(connection, name, documents),
+        )
     except BucketExists as error:
         if not (region == _FIRST_REGION == buckets.get(name).region):
             raise BucketAlreadyOwnedByYou(BucketName=name) from error
@@ -84,8 +90,6 @@ def create_bucket(request: "CreateBucketRequestTypeDef", context: Context) -> di
             configurations.put_all(name, {"acl": documents.get("acl")})
     else:
         configurations.forget(name)
-        if documents:
-            configurations.put_all(name, documents)
     return {
         "Location": f"/{name}" if region == _FIRST_REGION else f"http://{context.host}/{name}",
         "BucketArn": f"arn:aws:s3:::{name}",

@@ -1,6 +1,8 @@
 """Buckets: made, listed, deleted when empty; whether they keep versions, and how they encrypt by default."""
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from collections.abc import Callable
+
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from outcrop.core.clock import Clock
@@ -38,8 +40,14 @@ class Buckets:
         )
         self._select_all = Prepared(select(*_COLUMNS).order_by(tables.buckets.c.name))
 
-    def create(self, name: str, region: str, versioning: Versioning = "") -> Bucket:
-        """Make a bucket.
+    def create(
+        self,
+        name: str,
+        region: str,
+        versioning: Versioning = "",
+        companion: Callable[[Connection], None] | None = None,
+    ) -> Bucket:
+        """Make a bucket; `companion` writes, in the same transaction, what is configured of it from the start.
 
         Raises:
             BucketExists: the name is taken.
@@ -54,6 +62,8 @@ class Buckets:
         try:
             with self._database.write(durable=True) as connection:
                 connection.execute(insert(tables.buckets), row)
+                if companion is not None:
+                    companion(connection)
         except IntegrityError as error:
             raise BucketExists(f"the bucket {name} exists already") from error
         return Bucket(name, region, created, versioning)
