@@ -24,8 +24,7 @@ from outcrop.services.s3.errors import (
 from outcrop.services.s3.owner import owner
 from outcrop.services.s3.ownership import lists_are_on
 from outcrop.services.s3.stored_configuration import check_owner
-from outcrop.storage import usage
-from outcrop.storage import bucket_configuration
+from outcrop.storage import bucket_configuration, usage
 from outcrop.storage.bucket_configuration import Kind
 from outcrop.storage.objects.errors import BucketExists
 
