@@ -78,7 +78,7 @@ class Recorder:
 
     def _keep(self, service: str, event_name: str, sent: AWSPreparedRequest) -> None:
         parts = urlsplit(sent.url)
-        body = sent.body or b""
+        body: Any = sent.body or b""  # bytes, text or a file
         if hasattr(body, "read"):
             content = body.read()
             body.seek(0)
@@ -351,7 +351,8 @@ def _quotas(recorder: Recorder) -> None:
     call = _Calls(recorder.client("service-quotas"))
     call("list_services", MaxResults=2)
     listed = call("list_service_quotas", ServiceCode="bedrock")
-    code = next(iter(listed.get("Quotas", [])), {}).get("QuotaCode", "L-12345678")
+    quotas: list[dict[str, str]] = listed.get("Quotas", [])
+    code = quotas[0]["QuotaCode"] if quotas else "L-12345678"
     call("get_service_quota", ServiceCode="bedrock", QuotaCode=code)
     call("request_service_quota_increase", ServiceCode="bedrock", QuotaCode=code, DesiredValue=99.0)
     call("list_requested_service_quota_change_history", Status="PENDING")

@@ -319,9 +319,8 @@ def test_an_upgrade_ends_the_connection(wire: Wire) -> None:
     content = b"GET /_outcrop/health HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n"
     found = answers(wire, content + SMUGGLED)
     assert [answer.status for answer in found] == [200]
-    assert answers(wire, b"CONNECT evil:443 HTTP/1.1\r\nhost: evil:443\r\n\r\n" + SMUGGLED)[:1] != [
-        200
-    ]
+    connect = b"CONNECT evil:443 HTTP/1.1\r\nhost: evil:443\r\n\r\n"
+    assert all(answer.status >= 400 for answer in answers(wire, connect + SMUGGLED))
 
 
 def test_an_absolute_target_and_a_foreign_host_gain_nothing(wire: Wire, bucket: str) -> None:

@@ -17,6 +17,11 @@ from botocore.auth import S3SigV4Auth
 from botocore.exceptions import ClientError
 
 from outcrop.aws.signatures.sigv4 import derive_signing_key
+from outcrop.crypto.key_source import FileKeySource
+from outcrop.identity.sessions import SessionTokens
+from outcrop.storage.database.engine import Database
+from outcrop.storage.home import Home
+from outcrop.storage.service_keys import ServiceKeys
 from security.raw_requests import Answer, Key, Request, Wire
 from support.running_server import RunningServer
 
@@ -124,7 +129,7 @@ def test_blanks_and_order_of_headers_do_not_matter_but_values_do(wire: Wire, buc
     signed = wire.signed(put(bucket, x_amz_meta_colour="light blue"))
     assert wire.send(signed.with_headers(x_amz_meta_colour="  light   blue ")).status == 200
     assert wire.send(signed.with_headers(x_amz_meta_colour="lightblue")).refusal == MISMATCH
-    turned = replace(signed, headers=dict(reversed(signed.headers.items())))
+    turned = replace(signed, headers=dict(reversed(list(signed.headers.items()))))
     assert wire.send(turned).status == 200
 
 
@@ -526,6 +531,24 @@ def test_a_session_does_not_outlive_its_role(
     iam.create_role(RoleName="passing", AssumeRolePolicyDocument=ROLE_TRUST)
     iam.put_role_policy(RoleName="passing", PolicyName="all", PolicyDocument=EVERYTHING)
     assert wire.call(get(bucket), key=key).status in {400, 403}
+
+
+def test_an_expired_session_opens_nothing(
+    attacked: RunningServer, wire: Wire, bucket: str, role: str
+) -> None:
+    home = Home(attacked.home)
+    database = Database.at(home.database)
+    keys = ServiceKeys(database, FileKeySource(home.key_file))
+    tokens = SessionTokens(keys, attacked.root_key["account_id"])
+    fresh = session(attacked, role)
+    opened, _ = tokens.open(fresh.key_id, str(fresh.token))
+    for seconds, refusal in ((60, (200, "")), (-1, (400, "ExpiredToken"))):
+        ends_us = int((time.time() + seconds) * 1_000_000)
+        made = tokens.issue(replace(opened, expires_us=ends_us))
+        key = Key(made.access_key_id, made.secret_access_key, made.session_token)
+        assert wire.call(get(bucket), key=key).refusal == refusal
+        assert wire.send(wire.presigned(get(bucket), key=key)).refusal == refusal
+    database.close()
 
 
 # --- API keys -----------------------------------------------------------------------------------------------------
