@@ -71,7 +71,8 @@ _LAST_USED = Prepared(
 
 def of_row(row: Any) -> Entity:  # a row of the driver or of SQLAlchemy, with the columns of COLUMNS
     """Return the entity in a row of COLUMNS."""
-    return Entity(*row[:-1], detail=json.loads(row[-1]))
+    *values, detail_json = row
+    return Entity(*values, json.loads(detail_json))
 
 
 COLUMNS = tuple(_COLUMNS)
