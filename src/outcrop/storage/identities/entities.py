@@ -71,8 +71,9 @@ _LAST_USED = Prepared(
 
 def of_row(row: Any) -> Entity:  # a row of the driver or of SQLAlchemy, with the columns of COLUMNS
     """Return the entity in a row of COLUMNS."""
-    *values, detail_json = row
-    return Entity(*values, json.loads(detail_json))
+    unique_id, kind, name, path, arn, created_us, boundary_arn, detail_json = row
+    detail = json.loads(detail_json)
+    return Entity(unique_id, kind, name, path, arn, created_us, boundary_arn, detail)
 
 
 COLUMNS = tuple(_COLUMNS)
