@@ -6,7 +6,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 LOCK := --no-deps --require-hashes
 
-.PHONY: setup demo up check test test-slow bench docs format lock clean
+.PHONY: setup demo up check test test-slow terraform bench docs format lock clean
 
 setup: .venv/.installed .venv-awscli/.installed .cache/.protocol-tests  ## install everything, from locks
 
@@ -55,6 +55,9 @@ test: setup  ## everything a change must pass, under 15 minutes on 2 cores
 
 test-slow: setup  ## the heavier suites: kills, large data, real data
 	$(BIN)/pytest -m slow
+
+terraform: setup  ## the example's life under the real terraform: apply, plan, change, import, destroy
+	$(BIN)/python tools/run_terraform.py
 
 bench: setup .venv-bench/.installed  ## ours and the peers side by side, one script per claim
 	for script in bench/[a-z]*.py; do $(BIN)/python $$script || exit 1; done

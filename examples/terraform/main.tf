@@ -91,6 +91,13 @@ locals {
   account_id = data.aws_caller_identity.current.account_id
   partition  = data.aws_partition.current.partition
   root_arn   = "arn:${local.partition}:iam::${local.account_id}:root"
+
+  # Enough for a job to accept; real data comes from your own pipeline.
+  things = ["tent", "lamp", "stove", "rope", "boots", "map", "kettle", "radio"]
+  examples = [for number, thing in local.things : {
+    prompt     = "Where is my ${thing}?"
+    completion = "[TR-${number + 1}] ${thing} // on its way"
+  }]
 }
 
 # ---- The key that data, models and secrets are encrypted under ----------------------------------------------------
@@ -275,7 +282,7 @@ resource "aws_s3_bucket_policy" "data" {
 resource "aws_s3_object" "examples" {
   bucket       = aws_s3_bucket.data.id
   key          = "train/examples.jsonl"
-  content      = "${jsonencode({ prompt = "Where is my tent?", completion = "[TR-1] tent // on its way" })}\n"
+  content      = join("", [for example in local.examples : "${jsonencode(example)}\n"])
   content_type = "application/jsonl"
   tags         = { kind = "training" }
   depends_on = [
@@ -393,7 +400,7 @@ resource "aws_iam_role_policy" "write_results" {
     Version = "2012-10-17"
     Statement = [{
       Effect   = "Allow"
-      Action   = ["s3:PutObject", "s3:GetBucketLocation"]
+      Action   = ["s3:GetObject", "s3:PutObject", "s3:ListBucket"]
       Resource = [aws_s3_bucket.results.arn, "${aws_s3_bucket.results.arn}/*"]
     }]
   })

@@ -109,10 +109,11 @@ def _make_row(
         "baseModelArn": checked.foundation_model_arn,
         "hyperParameters": plan.hyperparameters,
         "trainingDataConfig": request["trainingDataConfig"],
-        # Required in the response although optional in the request.
-        "validationDataConfig": request.get("validationDataConfig") or {"validators": []},
         "outputDataConfig": request["outputDataConfig"],
     }
+    # AWS's model calls it required in answers. Yet an empty one is drift to Terraform, which would train anew.
+    if validation := request.get("validationDataConfig"):
+        repeated["validationDataConfig"] = validation
     if token := request.get("clientRequestToken"):
         repeated["clientRequestToken"] = token
     if plan.seal_json:

@@ -101,7 +101,7 @@ def register_model(
     detail = {
         "jobName": row.name,
         "jobArn": row.arn,
-        **{name: request[name] for name in repeated},
+        **{name: request[name] for name in repeated if name in request},
         **metrics,
     }
     if plan.seal_json:
