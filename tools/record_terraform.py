@@ -129,7 +129,7 @@ def handler_for(
                     "method": self.command,
                     "path": path,
                     "query": query,
-                    "headers": kept(self.headers, answer=False),
+                    "headers": kept(dict(self.headers.items()), answer=False),
                     "body": as_text(body),
                 },
                 {
