@@ -88,10 +88,10 @@ KNOWN_AT_CREATION: dict[str, tuple[dict[str, Any], str, str]] = {
         "ValidationException",
         "CONTINUED_PRE_TRAINING is not available here yet: use FINE_TUNING",
     ),
-    "encryption that would not happen": (
+    "encryption under a key that is not there": (
         {"customModelKmsKeyId": "alias/key"},
         "ValidationException",
-        "customModelKmsKeyId is not available here yet",
+        "cannot use customModelKmsKeyId alias/key: NotFoundException",
     ),
     "name that AWS would not take": (
         {"jobName": "a job"},

@@ -276,7 +276,7 @@ def test_a_full_disk_fails_the_one_job_with_its_reason(server: RunningServer) ->
     # Where the waiting job will stage its data, there is never any room.
     data = customer.server.home / "jobs" / job["jobArn"].rsplit("/", 1)[-1] / "data"
     data.mkdir(parents=True)
-    (data / "train.jsonl").symlink_to("/dev/full")
+    (data / "train.jsonl.sealed").symlink_to("/dev/full")
 
     customer.bedrock.stop_model_customization_job(jobIdentifier=first)
     job = customer.ended(job["jobName"])

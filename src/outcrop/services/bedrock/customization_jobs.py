@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection
 
 from outcrop.aws.arns import custom_model_arn, customization_job_arn, is_arn
-from outcrop.aws.errors import ConflictException, ResourceNotFoundException
+from outcrop.aws.errors import ConflictException, ResourceNotFoundException, ServiceError
 from outcrop.aws.operation import ConstantResult, operation
 from outcrop.core.ids import resource_id
 from outcrop.core.jobs import JobStatus, Phases
@@ -63,13 +63,18 @@ async def create_model_customization_job(
     model_arn = custom_model_arn(
         context.region, context.account_id, checked.plan.base_model_id, resource_id()
     )
+    seal = None
     if key_id := request.get("customModelKmsKeyId"):
         seal = await model_keys.grant_key(
             context.platform, key_id, model_arn, context.principal, context.region
         )
         checked = replace(checked, plan=replace(checked.plan, seal_json=seal.to_json()))
-    # The commit waits for the disk and for other writers: not on the event loop.
-    return await asyncio.to_thread(_record, request, context, checked, job_id, model_arn)
+    try:
+        # The commit waits for the disk and for other writers: not on the event loop.
+        return await asyncio.to_thread(_record, request, context, checked, job_id, model_arn)
+    except ServiceError:
+        await model_keys.retire(context.platform, seal, context.region)
+        raise
 
 
 def _record(

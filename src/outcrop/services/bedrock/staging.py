@@ -46,12 +46,15 @@ def stage(access: JobAccess, check_stop: Callable[[str], None]) -> None:
         target = access.folder / path
         _fetch(access, uri, target, sealing, check_stop)
         limits = limits_for(base.family, validation=path == _VALIDATION_PATH)
-        if path == _TRAINING_PATH or allowed - records < limits.max_records:
-            # The quota is for both files together, and what an administrator raises.
+        # Each file has a limit of its own, which an increase of the quota raises; the quota is for both together.
+        most = limits.max_records + max(0, allowed - int(quota.default))
+        if allowed - records <= most:
+            most = allowed - records
             advice = access.platform.quotas.excess(
                 quota.service, quota.code, allowed + 1, region=region
             )
-            limits = replace(limits, max_records=allowed - records, surplus_advice=advice)
+            limits = replace(limits, surplus_advice=advice)
+        limits = replace(limits, max_records=most)
         summary = validate_file(target, uri, limits, buffered(sealing.open(target)))
         records += summary.records
         check_stop(access.row.id)
