@@ -7,6 +7,7 @@ answer. Here a look at all connections every second does; the path of a request 
 import asyncio
 import resource
 from collections.abc import Iterable
+from typing import Any
 
 import structlog
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -28,7 +29,45 @@ READING_SECONDS = 300.0
 KEEP_ALIVE_SECONDS = 75
 MOST_CONNECTIONS = 4096
 _RESERVED_FILES = 512
+_HEAD_START = b"HTTP/1.1 "
 _TOO_LARGE = b"The request's head is too large: at most 64 KiB and 256 headers."
+
+
+class _JoiningTransport:
+    """A transport that sends the head of an answer together with what follows at once: one packet, one call.
+
+    uvicorn writes the two apart, and the event loop's transport sends each as it comes.
+    """
+
+    __slots__ = ("_held", "_loop", "_transport", "is_closing")
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._held = b""
+        self.is_closing = transport.is_closing
+
+    def __getattr__(self, name: str) -> Any:  # whatever else a transport can
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        if self._held:
+            data, self._held = self._held + data, b""
+            self._transport.write(data)
+        elif data.startswith(_HEAD_START):
+            self._held = data
+            self._loop.call_soon(self._flush)
+        else:
+            self._transport.write(data)
+
+    def close(self) -> None:
+        self._flush()
+        self._transport.close()
+
+    def _flush(self) -> None:
+        if self._held:
+            data, self._held = self._held, b""
+            self._transport.write(data)
 
 
 class HttpProtocol(HttpToolsProtocol):
@@ -52,6 +91,7 @@ class HttpProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for a first request."""
         super().connection_made(transport)
+        self.transport = _JoiningTransport(transport, self.loop)  # type: ignore[assignment]
         self.head_since = self.heard_at = self.loop.time()
         found = transport.get_extra_info("ssl_object")
         if found is not None:

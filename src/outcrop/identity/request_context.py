@@ -4,7 +4,7 @@ Source: IAM User Guide, "AWS global condition context keys". A key that a reques
 conditions tell absent from empty. All keys are in lower case, as conditions do not care.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -28,7 +28,8 @@ class Circumstances:
         client_ip: "" for calls made in this process.
         is_secure: whether the call came over TLS or never left this process.
         headers: lower-case names.
-        more: keys that only the called service has for every request, in lower case, such as s3:authtype.
+        more: gives the keys that only the called service has for every request, in lower case, such as s3:authtype;
+            asked where a policy has to be looked at.
     """
 
     service: str
@@ -37,7 +38,7 @@ class Circumstances:
     client_ip: str = ""
     is_secure: bool = True
     headers: Mapping[str, str] = field(default_factory=dict)
-    more: Mapping[str, str] = field(default_factory=dict)
+    more: Callable[[], Mapping[str, str]] = dict
 
 
 def request_keys(call: Circumstances, principal: Principal) -> Context:
@@ -68,7 +69,7 @@ def request_keys(call: Circumstances, principal: Principal) -> Context:
         context["aws:useragent"] = agent
     if referer := headers.get("referer"):
         context["aws:referer"] = referer
-    context.update(call.more)
+    context.update(call.more())
     _add_principal(context, principal, seconds)
     return context
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Mapping
+from functools import partial
 
 from outcrop.gateway.call import Call
 from outcrop.gateway.parts import Parts
@@ -56,5 +57,5 @@ def _circumstances(call: Call) -> Circumstances:
         client_ip="" if is_in_process else request.client_ip,
         is_secure=is_in_process or request.scheme == "https",
         headers=request.headers,
-        more=signature_keys(call) if service == "s3" and not is_in_process else {},
+        more=partial(signature_keys, call) if service == "s3" and not is_in_process else dict,
     )
