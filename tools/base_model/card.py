@@ -133,8 +133,8 @@ Exact answers on tasks with names and items that the training text never contain
 
 ## Rebuild
 
-`python tools/build_base_model.py` is meant to give the same bytes on the same kind of
-processor; `--quick-check` compares two short builds.
+`python tools/build_base_model.py` gives the same bytes on the same kind of processor: two
+whole builds of these weights were compared. `--quick-check` compares two short ones.
 
 | | |
 |---|---|
