@@ -291,6 +291,13 @@ def test_two_equal_lengths_are_refused_or_one(wire: Wire) -> None:
         b"g\r\nabc\r\n0\r\n\r\n",
         b"-1\r\n\r\n",
         b"fffffffffffffffff\r\n",
+        pytest.param(
+            b"5;" + b"x" * 100_000 + b"\r\nabcde\r\n0\r\n\r\n",
+            marks=pytest.mark.xfail(
+                strict=False,
+                reason="nothing bounds a chunk's extension: a fast enough server reads it all, and goes on",
+            ),
+        ),
         b"5\nabcde\n0\n\n",
     ],
 )
