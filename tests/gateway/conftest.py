@@ -106,7 +106,8 @@ class Served:
         return self
 
     def stop(self) -> None:
-        if self._loop is not None and self._stop is not None and self._thread.is_alive():
+        # One that never listened ends by itself, and may have closed its loop already.
+        if self.listening is not None and self._loop is not None and self._stop is not None:
             self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join(START_SECONDS)
         assert not self._thread.is_alive()
