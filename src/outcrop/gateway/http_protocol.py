@@ -19,6 +19,9 @@ log = structlog.get_logger("outcrop.gateway")
 # S3 takes 8 KiB; session tokens with their policies and tags need more.
 MOST_HEAD_BYTES = 64 << 10
 MOST_HEADERS = 256
+# What chunked framing and trailers may weigh beyond two bytes for each of the body's and 16 for each chunk, and
+# beyond the head: as Go's net/http counts it, so that tiny chunks pass and endless extensions do not.
+MOST_FRAMING_BYTES = 16 << 10
 # From the first byte (or the connection, where none comes) to the end of the head.
 HEAD_SECONDS = 30.0
 # Without a byte of a body that is waited for; S3 gives up after about 20.
@@ -30,6 +33,7 @@ KEEP_ALIVE_SECONDS = 75
 MOST_CONNECTIONS = 4096
 _RESERVED_FILES = 512
 _HEAD_START = b"HTTP/1.1 "
+_TOO_MUCH_FRAMING = b"The chunks' extensions or trailers are too long: at most 16 KiB."
 _TOO_LARGE = b"The request's head is too large: at most 64 KiB and 256 headers."
 
 
@@ -82,6 +86,9 @@ class HttpProtocol(HttpToolsProtocol):
 
     _tls: tuple[str, str] | None = None
     _head_bytes = 0
+    # Bytes of the request so far, less what its head, its body and plain chunks may account for.
+    _framing_bytes = 0
+    _received = 0
     _most_connections = MOST_CONNECTIONS
     head_since: float | None = None
     heard_at = 0.0
@@ -102,8 +109,13 @@ class HttpProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Parse what came, up to the largest head."""
         self.heard_at = self.loop.time()
+        self._received = len(data)
+        self._framing_bytes += self._received
         super().data_received(data)
-        if self.head_since is not None:
+        if self.head_since is None:
+            if self._framing_bytes > MOST_FRAMING_BYTES and self.is_in_message:
+                self._end_framing()
+        else:
             self._head_bytes += len(data)
             if self._head_bytes > MOST_HEAD_BYTES and not self.transport.is_closing():
                 self._refuse(b"431 Request Header Fields Too Large", _TOO_LARGE)
@@ -112,6 +124,7 @@ class HttpProtocol(HttpToolsProtocol):
         """Begin a request."""
         super().on_message_begin()
         self.head_since, self._head_bytes, self.is_in_message = self.heard_at, 0, True
+        self._framing_bytes = self._received - MOST_HEAD_BYTES
         if self._tls is not None:
             self.scope["tls"] = self._tls  # type: ignore[typeddict-unknown-key]
 
@@ -133,10 +146,21 @@ class HttpProtocol(HttpToolsProtocol):
         # Trailers come through the same callback as headers; they must not join those already checked.
         self.headers = []
 
+    def on_body(self, body: bytes) -> None:
+        """Hand on a part of the body."""
+        self._framing_bytes -= 3 * len(body)
+        super().on_body(body)
+
+    def on_chunk_header(self) -> None:
+        """Allow for a chunk's size line."""
+        self._framing_bytes -= 16
+
     def on_message_complete(self) -> None:
         """End a request."""
         super().on_message_complete()
         self.is_in_message = False
+        # What else came with its last byte belongs to the next, which began in the middle of it.
+        self._received = 0
 
     def pause_writing(self) -> None:
         """Wait for the client to read."""
@@ -190,6 +214,14 @@ class HttpProtocol(HttpToolsProtocol):
         # Whoever waits for the body is woken and finds out why (`Connection`).
         self.cycle.scope["stalled"] = True  # type: ignore[typeddict-unknown-key]
         self.cycle.message_event.set()
+
+    def _end_framing(self) -> None:
+        if self.transport.is_closing():
+            return
+        if self.cycle.response_started:
+            self._drop("endless_framing")
+        else:
+            self._refuse(b"400 Bad Request", _TOO_MUCH_FRAMING)
 
     def _drop(self, reason: str) -> None:
         log.debug("connection_dropped", reason=reason, client=self.client and self.client[0])
