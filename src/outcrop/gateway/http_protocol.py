@@ -5,6 +5,7 @@ answer. Here a look at all connections every second does; the path of a request 
 """
 
 import asyncio
+import itertools
 import resource
 from collections.abc import Iterable
 from typing import Any
@@ -32,6 +33,7 @@ READING_SECONDS = 300.0
 KEEP_ALIVE_SECONDS = 75
 MOST_CONNECTIONS = 4096
 _RESERVED_FILES = 512
+_numbers = itertools.count()
 _HEAD_START = b"HTTP/1.1 "
 _TOO_MUCH_FRAMING = b"The chunks' extensions or trailers are too long: at most 16 KiB."
 _TOO_LARGE = b"The request's head is too large: at most 64 KiB and 256 headers."
@@ -85,6 +87,7 @@ class HttpProtocol(HttpToolsProtocol):
     """
 
     _tls: tuple[str, str] | None = None
+    _number = 0
     _head_bytes = 0
     # Bytes of the request so far, less what its head, its body and plain chunks may account for.
     _framing_bytes = 0
@@ -100,6 +103,7 @@ class HttpProtocol(HttpToolsProtocol):
         super().connection_made(transport)
         self.transport = _JoiningTransport(transport, self.loop)  # type: ignore[assignment]
         self.head_since = self.heard_at = self.loop.time()
+        self._number = next(_numbers)
         found = transport.get_extra_info("ssl_object")
         if found is not None:
             self._tls = (found.version() or "", (found.cipher() or ("",))[0])
@@ -262,7 +266,10 @@ def _make_room(connections: Iterable[asyncio.Protocol]) -> None:
         for connection in connections
         if isinstance(connection, HttpProtocol) and connection.is_idle
     ]
-    waiting.sort(key=lambda connection: connection.head_since or connection.heard_at)
+    # The loop's clock stands still while it accepts, so numbers tell those of one moment apart.
+    waiting.sort(
+        key=lambda connection: (connection.head_since or connection.heard_at, connection._number)
+    )
     # Many at once, so that a flood does not make every connection look at all others.
     dropped = waiting[: len(waiting) // 10 + 1]
     for connection in dropped:
