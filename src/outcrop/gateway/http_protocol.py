@@ -80,6 +80,7 @@ class HttpProtocol(HttpToolsProtocol):
     """uvicorn's, bounded, telling requests what their connection is encrypted with.
 
     Attributes:
+        number: of the connection, in the order of their beginning.
         head_since: when the head that is being waited for began; None while there is none.
         heard_at: when the client last sent something.
         is_in_message: the request's last byte has not come yet.
@@ -87,7 +88,7 @@ class HttpProtocol(HttpToolsProtocol):
     """
 
     _tls: tuple[str, str] | None = None
-    _number = 0
+    number = 0
     _head_bytes = 0
     # Bytes of the request so far, less what its head, its body and plain chunks may account for.
     _framing_bytes = 0
@@ -103,7 +104,7 @@ class HttpProtocol(HttpToolsProtocol):
         super().connection_made(transport)
         self.transport = _JoiningTransport(transport, self.loop)  # type: ignore[assignment]
         self.head_since = self.heard_at = self.loop.time()
-        self._number = next(_numbers)
+        self.number = next(_numbers)
         found = transport.get_extra_info("ssl_object")
         if found is not None:
             self._tls = (found.version() or "", (found.cipher() or ("",))[0])
@@ -268,7 +269,7 @@ def _make_room(connections: Iterable[asyncio.Protocol]) -> None:
     ]
     # The loop's clock stands still while it accepts, so numbers tell those of one moment apart.
     waiting.sort(
-        key=lambda connection: (connection.head_since or connection.heard_at, connection._number)
+        key=lambda connection: (connection.head_since or connection.heard_at, connection.number)
     )
     # Many at once, so that a flood does not make every connection look at all others.
     dropped = waiting[: len(waiting) // 10 + 1]
