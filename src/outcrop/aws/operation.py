@@ -36,6 +36,8 @@ class Principal:
         bearer_token_type: "LONG_TERM" or "SHORT_TERM" where a Bedrock API key was shown; else "".
         transitive_tag_keys: keys of session tags that go on to the next role in a chain.
         federated_by: ARN of the user (or account root) that a federated user has its permissions from; else "".
+        source_arn: for a service that calls by itself: the resource that makes it call, aws:SourceArn; else "".
+        source_account: whose resource that is: aws:SourceAccount; else "".
     """
 
     type: PrincipalType
@@ -53,6 +55,8 @@ class Principal:
     bearer_token_type: str = ""
     transitive_tag_keys: tuple[str, ...] = ()
     federated_by: str = ""
+    source_arn: str = ""
+    source_account: str = ""
 
     @property
     def is_root(self) -> bool:

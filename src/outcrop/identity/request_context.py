@@ -82,6 +82,10 @@ def _add_principal(context: Context, principal: Principal, seconds: int) -> None
     if kind == "AWSService":
         context["aws:principalservicename"] = principal.arn
         context["aws:principalservicenameslist"] = (principal.arn,)
+        if principal.source_arn:
+            context["aws:sourcearn"] = principal.source_arn
+        if principal.source_account:
+            context["aws:sourceaccount"] = principal.source_account
         return
     arn = principal.arn
     context["aws:principalarn"] = principal.role_arn or arn
