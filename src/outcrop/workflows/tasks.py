@@ -19,6 +19,8 @@ class TaskCall:
         task_token: what SendTaskSuccess and its kin are given; "" where nobody is to call back.
         timeout_seconds: when the state gives up; None for never.
         heartbeat_seconds: how long it may stay silent; None for ever.
+        machine_role_arn: the machine's own role where the state's Credentials name another, which that role then
+            assumes; "" where `role_arn` is the machine's.
     """
 
     resource: str
@@ -33,6 +35,7 @@ class TaskCall:
     task_token: str = ""
     timeout_seconds: int | None = None
     heartbeat_seconds: int | None = None
+    machine_role_arn: str = ""
 
     @property
     def idempotency_key(self) -> str:

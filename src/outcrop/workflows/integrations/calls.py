@@ -1,7 +1,22 @@
 """Calls of operations on behalf of a Task state, as the role that its machine (or its Credentials) names."""
 
-from outcrop.aws.operation import Invoke
-from outcrop.identity.directory import Directory
+import hashlib
+import uuid
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from outcrop.aws import service_models
+from outcrop.aws.errors import ServiceError
+from outcrop.aws.operation import Invoke, Principal
+from outcrop.identity.directory import Directory, RoleNotAssumable
+from outcrop.workflows.integrations.failures import TASK_FAILED
+from outcrop.workflows.tasks import TaskCall, TaskFailed
+
+_SERVICE = "states.amazonaws.com"
+_MOST_SESSIONS = 512
+_SESSION_SECONDS = 900
+_EFFECTS = uuid.UUID("8a1f8f5e-4c87-5d5e-9d2f-0c0f3c2b6a11")
 
 
 class Calls:
@@ -14,6 +29,84 @@ class Calls:
     """
 
     def __init__(self, invoke: Invoke, directory: Directory, account_id: str) -> None:
-        self.invoke = invoke
+        self._invoke = invoke
         self._directory = directory
         self.account_id = account_id
+        self._chained: dict[tuple[str, str], tuple[Principal, float]] = {}
+
+    async def call(
+        self, task: TaskCall, service: str, operation: str, request: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Call an operation as the task's role; return its result with wire names.
+
+        A member that makes repeated calls of the operation answer the same is filled in where the state left it out.
+
+        Raises:
+            ServiceError, OutcropError: what the operation raised.
+            TaskFailed: the role cannot be assumed.
+        """
+        principal = await self._session(task)
+        token = service_models.load(service).operation(operation).idempotency_token
+        if token is not None and not request.get(token):
+            request = {**request, token: effect_id(task)}
+        return await self._invoke(
+            service, operation, request, principal=principal, region=task.region
+        )
+
+    async def _session(self, task: TaskCall) -> Principal:
+        machine_role = task.machine_role_arn or task.role_arn
+        name = hashlib.blake2s(task.execution_arn.encode(), digest_size=16).hexdigest()
+        source = task.state_machine_arn or task.execution_arn
+        try:
+            own = self._directory.assume_for_service(
+                machine_role,
+                _SERVICE,
+                source_arn=source,
+                source_account=self.account_id,
+                session_name=name,
+            )
+        except RoleNotAssumable as error:
+            raise TaskFailed(
+                TASK_FAILED,
+                f"Neither the global service principal {_SERVICE}, nor the regional one is authorized "
+                "to assume the provided role.",
+            ) from error
+        if task.role_arn == machine_role:
+            return own
+        return await self._chain(own, task, name)
+
+    async def _chain(self, own: Principal, task: TaskCall, name: str) -> Principal:
+        """Return the session of the role that a state's Credentials name, which the machine's role has to assume."""
+        key, now = (own.arn, task.role_arn), datetime.now(UTC).timestamp()
+        kept = self._chained.get(key)
+        if kept is not None and kept[1] > now:
+            return kept[0]
+        try:
+            answer = await self._invoke(
+                "sts",
+                "AssumeRole",
+                {
+                    "RoleArn": task.role_arn,
+                    "RoleSessionName": name,
+                    "DurationSeconds": _SESSION_SECONDS,
+                },
+                principal=own,
+                region=task.region,
+            )
+        except ServiceError as error:
+            raise TaskFailed(
+                TASK_FAILED,
+                f"The role {own.role_arn} is not authorized to assume the task state's role, {task.role_arn}.",
+            ) from error
+        given = answer["Credentials"]
+        credential = self._directory.credential(given["AccessKeyId"], given["SessionToken"])
+        assert credential is not None, "credentials that were just made are known"
+        if len(self._chained) >= _MOST_SESSIONS:
+            self._chained.clear()
+        self._chained[key] = credential.principal, now + _SESSION_SECONDS / 2
+        return credential.principal
+
+
+def effect_id(task: TaskCall) -> str:
+    """Return a UUID that is the same whenever the same attempt of the same state is made again."""
+    return str(uuid.uuid5(_EFFECTS, task.idempotency_key))

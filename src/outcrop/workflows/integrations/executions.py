@@ -1,0 +1,145 @@
+"""states:startExecution, alone or with the wait for what it started."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Literal
+
+from outcrop.aws.errors import ServiceError
+from outcrop.core.errors import OutcropError
+from outcrop.workflows.integrations.calls import Calls, effect_id
+from outcrop.workflows.integrations.failures import TASK_FAILED, Naming, failure
+from outcrop.workflows.integrations.members import compact, epoch_milliseconds
+from outcrop.workflows.integrations.metadata import sdk_metadata
+from outcrop.workflows.integrations.names import pascal
+from outcrop.workflows.tasks import TaskCall, TaskFailed
+
+NAMING = Naming("StepFunctions", "AWSStepFunctions", 1, "AWSStepFunctionsException")
+_SERVICE = "stepfunctions"
+_LOOK_SECONDS = 0.1
+_STARTED = ("executionArn", "startDate")
+_DESCRIBED = (
+    "cause",
+    "error",
+    "executionArn",
+    "input",
+    "inputDetails",
+    "mapRunArn",
+    "name",
+    "output",
+    "outputDetails",
+    "redriveCount",
+    "redriveDate",
+    "redriveStatus",
+    "redriveStatusReason",
+    "startDate",
+    "stateMachineAliasArn",
+    "stateMachineArn",
+    "stateMachineVersionArn",
+    "status",
+    "stopDate",
+    "traceHeader",
+)
+_UNENDED = frozenset({"RUNNING", "PENDING_REDRIVE"})
+
+
+async def start(
+    calls: Calls, task: TaskCall, at: Literal["start", "submit", "task"]
+) -> dict[str, Any]:
+    """Start an execution; the same attempt made again after a crash finds the one that it started.
+
+    Raises:
+        TaskFailed: it was refused.
+    """
+    arguments = task.arguments
+    own_name = not arguments.get("Name")
+    request: dict[str, Any] = {
+        "stateMachineArn": arguments["StateMachineArn"],
+        "name": effect_id(task) if own_name else arguments["Name"],
+    }
+    if (given := arguments.get("Input")) is not None:
+        request["input"] = given if isinstance(given, str) else compact(given)
+    if arguments.get("TraceHeader") is not None:
+        request["traceHeader"] = arguments["TraceHeader"]
+    try:
+        result = await calls.call(task, _SERVICE, "StartExecution", request)
+    except (ServiceError, OutcropError) as error:
+        if not own_name or getattr(error, "code", "") != "ExecutionAlreadyExists":
+            raise failure(error, NAMING, _SERVICE, "StartExecution", at) from error
+        # A name that only this attempt makes up: it was started, and has ended, before the server came back.
+        arn = _execution_arn(request["stateMachineArn"], request["name"])
+        result = {name: (await _describe(calls, task, arn))[name] for name in _STARTED}
+    return {
+        "ExecutionArn": result["executionArn"],
+        **sdk_metadata(_SERVICE, "StartExecution", result),
+        "StartDate": epoch_milliseconds(result["startDate"]),
+    }
+
+
+async def wait(
+    calls: Calls,
+    task: TaskCall,
+    submitted: Mapping[str, Any],
+    ended: Callable[[str], Awaitable[None]] | None,
+    *,
+    parses: bool,
+) -> dict[str, Any]:
+    """Wait for an execution's end; return its description.
+
+    Args:
+        calls: make the calls.
+        task: the call.
+        submitted: what `start` returned.
+        ended: returns when an execution has ended; without it the execution is described again and again.
+        parses: whether input and output come as JSON (.sync:2) rather than as text (.sync).
+
+    Raises:
+        TaskFailed: it did not succeed; the cause is its description.
+    """
+    arn = submitted["ExecutionArn"]
+    if ended is not None:
+        await ended(arn)
+    described = await _describe(calls, task, arn)
+    while described["status"] in _UNENDED:
+        await asyncio.sleep(_LOOK_SECONDS)
+        described = await _describe(calls, task, arn)
+    output = _shown(described)
+    if described["status"] != "SUCCEEDED":
+        raise TaskFailed(TASK_FAILED, compact(output))
+    if parses:
+        for name in ("Input", "Output"):
+            if isinstance(output.get(name), str):
+                output[name] = json.loads(output[name])
+    return output
+
+
+async def stop(calls: Calls, task: TaskCall, submitted: Mapping[str, Any]) -> None:
+    """Stop the execution that nobody waits for any more, if the role may."""
+    arn = submitted["ExecutionArn"]
+    await calls.call(task, _SERVICE, "StopExecution", {"executionArn": arn})
+
+
+async def _describe(calls: Calls, task: TaskCall, arn: str) -> dict[str, Any]:
+    try:
+        return await calls.call(task, _SERVICE, "DescribeExecution", {"executionArn": arn})
+    except (ServiceError, OutcropError) as error:
+        raise failure(error, NAMING, _SERVICE, "DescribeExecution", "task") from error
+
+
+def _shown(described: Mapping[str, Any]) -> dict[str, Any]:
+    output: dict[str, Any] = {}
+    for name in _DESCRIBED:
+        value = described.get(name)
+        if value is None:
+            continue
+        if name.endswith("Date"):
+            value = epoch_milliseconds(value)
+        elif name.endswith("Details"):
+            value = {"Included": bool(value.get("included", True))}
+        output[pascal(name)] = value
+    return output
+
+
+def _execution_arn(machine_arn: str, name: str) -> str:
+    parts = machine_arn.split(":")
+    return ":".join([*parts[:5], "execution", parts[6], name])
