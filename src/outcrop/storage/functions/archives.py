@@ -51,8 +51,8 @@ def check(file: BinaryIO) -> int:
 def unpack(file: BinaryIO, folder: Path) -> None:
     """Write the content of an archive into a folder, over what is there.
 
-    Modes are kept as far as reading and running go; the owner may always read. Links inside the folder are made,
-    others refused.
+    Everything becomes readable by all, as the function's user is none of this machine's; what may be run stays so.
+    Links inside the folder are made, others refused.
 
     Raises:
         ArchiveBroken: an entry is damaged, or leads out of the folder.
@@ -66,19 +66,21 @@ def unpack(file: BinaryIO, folder: Path) -> None:
                 target = folder.joinpath(*_parts(entry.filename))
                 mode = entry.external_attr >> 16
                 if entry.is_dir():
-                    target.mkdir(parents=True, exist_ok=True)
+                    _make_folder(target, folder)
                     continue
                 if stat.S_ISLNK(mode):
                     links.append((target, archive.read(entry).decode("utf-8", "strict")))
                     continue
-                target.parent.mkdir(parents=True, exist_ok=True)
+                _make_folder(target.parent, folder)
                 with archive.open(entry) as source, target.open("wb") as copy:
                     left = _copy(source, copy, left)
                 target.chmod(0o644 | (mode & 0o111))
     except (zipfile.BadZipFile, ZlibError, EOFError, NotImplementedError, ValueError) as error:
         raise ArchiveBroken(f"it cannot be unpacked: {error}") from error
+    folder.chmod(0o755)
     # Last, so that no file is ever written through one.
     for place, destination in links:
+        _make_folder(place.parent, folder)
         _link(place, destination, folder)
 
 
@@ -87,6 +89,14 @@ def _parts(name: str) -> tuple[str, ...]:
     if path.is_absolute() or ".." in path.parts or "\0" in name:
         raise ArchiveBroken(f"{name!r:.200} leads out of the archive")
     return path.parts
+
+
+def _make_folder(path: Path, top: Path) -> None:
+    if path == top or path.is_dir():
+        return
+    _make_folder(path.parent, top)
+    path.mkdir()
+    path.chmod(0o755)
 
 
 def _copy(source: object, copy: BinaryIO, left: int) -> int:
@@ -111,7 +121,6 @@ def _link(place: Path, destination: str, folder: Path) -> None:
     inside = f"{os.path.realpath(place.parent)}/".startswith(f"{root}/")
     if destination.startswith("/") or not inside or not f"{target}/".startswith(f"{root}/"):
         raise ArchiveBroken(f"the link {place.name} leads out of the archive")
-    place.parent.mkdir(parents=True, exist_ok=True)
     if place.is_dir() and not place.is_symlink():
         shutil.rmtree(place)
     place.unlink(missing_ok=True)
