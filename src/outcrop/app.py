@@ -5,6 +5,7 @@ import importlib
 import pkgutil
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -21,6 +22,8 @@ from outcrop.gateway.server import Listening, run_server
 from outcrop.governance.audit.recorder import Recorder
 from outcrop.governance.audit.retention import Retention
 from outcrop.governance.audit.trail import AuditTrail
+from outcrop.governance.mail.identities import VERIFICATION_PATH
+from outcrop.governance.mailer import Mailer
 from outcrop.governance.quotas import Quotas
 from outcrop.identity.authorization import Authorizer
 from outcrop.identity.credentials import CredentialStore, RootKey, load_or_make_root_key
@@ -34,6 +37,8 @@ from outcrop.services.platform import Platform
 from outcrop.services.resources import ServiceResources
 from outcrop.services.s3.cors import CrossOrigin
 from outcrop.services.s3.lifecycle_sweep import LifecycleThread
+from outcrop.services.ses.pages import verify_email
+from outcrop.services.sns.signing import CERTIFICATE_PATH, certificate_page
 from outcrop.storage.base_models import BaseModelStore
 from outcrop.storage.bucket_configuration import BucketConfigurations
 from outcrop.storage.database.engine import Database
@@ -129,6 +134,8 @@ def _serve_locked(
         # Recovered jobs may call the gateway at once, so it listens first.
         await asyncio.to_thread(platform.durable.launch)
         lifecycle.start()
+        await asyncio.to_thread(platform.mailer.start)
+        platform.notifications.wake()
         if on_started is not None:
             on_started(listening)
         # Beside the first answers rather than before them; a first request would load its own.
@@ -139,6 +146,8 @@ def _serve_locked(
         platform.supervisor.close()
         await asyncio.to_thread(lifecycle.stop)
         await asyncio.to_thread(platform.durable.shutdown)
+        await platform.notifications.close()
+        await asyncio.to_thread(platform.mailer.close)
         await platform.engines.close()
         gateway.close()
         platform.audit.close()
@@ -189,6 +198,13 @@ def _compose(
         supervisor=Supervisor(settings),
         audit=audit,
         quotas=Quotas(database),
+        mailer=Mailer(
+            database,
+            service_keys,
+            clock,
+            smtp_url=settings.smtp_url,
+            sender=settings.smtp_sender,
+        ),
         token_key=root_key.derive("pagination tokens"),
     )
     gateway = Gateway(
@@ -204,6 +220,10 @@ def _compose(
         ),
         audit=Recorder(audit, root_key.account_id),
         cross_origin=CrossOrigin(platform.bucket_configurations),
+        own_pages={
+            VERIFICATION_PATH: partial(verify_email, platform),
+            CERTIFICATE_PATH: partial(certificate_page, platform),
+        },
     )
     platform.attach(gateway.invoke)
     return platform, gateway

@@ -48,6 +48,10 @@ class Settings:
         object_store_region: region that requests to it are signed for.
         object_store_access_key_id: of a key that may read, write and delete there.
         object_store_secret_access_key: its secret; never shown by repr, and without a flag, which others could see.
+        smtp_url: where mail is delivered: smtp(s)://user:password@host:port; never shown by repr, and without a flag,
+            which others could see. Empty keeps mail in the outbox.
+        smtp_sender: address that the server's own mail comes from, such as requests to confirm a subscription.
+        ses_sandbox: let SES send to verified recipients only, as a new AWS account does.
         log_format: `pretty`, `json` or `auto` (pretty on a terminal).
         log_level: debug, info, warning or error.
     """
@@ -78,6 +82,9 @@ class Settings:
     object_store_region: str = "us-east-1"
     object_store_access_key_id: str = ""
     object_store_secret_access_key: str = field(default="", repr=False)
+    smtp_url: str = field(default="", repr=False)
+    smtp_sender: str = ""
+    ses_sandbox: bool = False
     log_format: str = "auto"
     log_level: str = "info"
 

@@ -91,6 +91,7 @@ class ComposedServer:
         self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join(START_SECONDS)
         self.gateway.close()
+        self.platform.mailer.close()
         self.platform.objects.close()
         self.database.close()
 

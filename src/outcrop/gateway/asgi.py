@@ -84,9 +84,16 @@ class AsgiApp:
                 status, content = 200, {"version": __version__, "pid": os.getpid()}
             elif path == b"/_outcrop/ready":
                 status, content = (200 if self.is_ready else 503), {"ready": self.is_ready}
-        body = json.dumps(content).encode()
+        body, content_type = json.dumps(content).encode(), "application/json"
+        page = self._gateway.own_pages.get(path.decode("latin-1"))
+        if page is not None and scope["method"] == "GET":
+            query = scope["query_string"].decode("latin-1")
+            loop = asyncio.get_running_loop()
+            status, content_type, body = await loop.run_in_executor(
+                self._gateway.writer, page, query
+            )
         headers = [
-            (b"content-type", b"application/json"),
+            (b"content-type", content_type.encode()),
             (b"content-length", b"%d" % len(body)),
         ]
         await send({"type": "http.response.start", "status": status, "headers": headers})

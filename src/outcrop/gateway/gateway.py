@@ -1,6 +1,6 @@
 """The gateway put together: what the composition root makes and the server serves."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -11,7 +11,7 @@ from outcrop.core.clock import Clock, SystemClock
 from outcrop.gateway.asgi import AsgiApp
 from outcrop.gateway.invoke import InProcessInvoke
 from outcrop.gateway.operations import Operations
-from outcrop.gateway.parts import CrossOrigin, Parts
+from outcrop.gateway.parts import CrossOrigin, OwnPage, Parts
 from outcrop.governance.audit.recorder import Recorder
 from outcrop.identity.authorization import Authorizer
 from outcrop.identity.credentials import CredentialStore
@@ -33,6 +33,7 @@ class Gateway:
         authorizer: decides calls; without one the account's root may do everything and nobody else anything.
         audit: records every call; a server always has one.
         cross_origin: answers web browsers.
+        own_pages: path under /_outcrop/ → page that answers without a signature.
 
     Attributes:
         asgi_app: for the web server.
@@ -52,6 +53,7 @@ class Gateway:
         authorizer: Authorizer | None = None,
         audit: Recorder | None = None,
         cross_origin: CrossOrigin | None = None,
+        own_pages: Mapping[str, OwnPage] | None = None,
     ) -> None:
         embedded = settings.database_url == "" or settings.database_url.startswith("sqlite")
         self._writer = ThreadPoolExecutor(
@@ -75,6 +77,7 @@ class Gateway:
             logs_requests=settings.log_level == "debug",
             audit=audit,
             cross_origin=cross_origin,
+            own_pages=own_pages or {},
         )
         self.invoke.attach(parts)
         self.asgi_app = AsgiApp(parts)

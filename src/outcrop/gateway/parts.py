@@ -1,8 +1,8 @@
 """What the steps work with; one set per server."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from outcrop.aws.http import HttpRequest, HttpResponse
@@ -14,6 +14,9 @@ from outcrop.gateway.operations import Operation
 from outcrop.governance.audit.recorder import Recorder
 from outcrop.identity.authorization import Authorizer
 from outcrop.identity.credentials import CredentialStore
+
+# A page of our own, answered without a signature: query string → status, content type, body.
+OwnPage = Callable[[str], tuple[int, str, bytes]]
 
 
 class CrossOrigin(Protocol):
@@ -39,6 +42,7 @@ class Parts:
         logs_requests: whether every request is logged.
         audit: records every call; None only where a part of the gateway is tried out alone.
         cross_origin: answers browsers; None where nobody does.
+        own_pages: path under /_outcrop/ → page, run in the writer's thread.
     """
 
     router: Router
@@ -56,3 +60,4 @@ class Parts:
     logs_requests: bool
     audit: Recorder | None = None
     cross_origin: CrossOrigin | None = None
+    own_pages: Mapping[str, OwnPage] = field(default_factory=dict)

@@ -10,6 +10,8 @@ from outcrop.aws.operation import Invoke, Principal, RequestContext
 from outcrop.config import Settings
 from outcrop.core.clock import Clock
 from outcrop.governance.audit.trail import AuditTrail
+from outcrop.governance.mailer import Mailer
+from outcrop.governance.notifications import Notifications
 from outcrop.governance.quotas import Quotas
 from outcrop.identity.directory import Directory
 from outcrop.inference.pool import EnginePool
@@ -51,9 +53,11 @@ class Platform:
     supervisor: Supervisor
     audit: AuditTrail
     quotas: Quotas
+    mailer: Mailer
     token_key: bytes = field(repr=False)
     loop: asyncio.AbstractEventLoop | None = None
     _invoke: Invoke | None = field(default=None, repr=False)
+    _notifications: Notifications | None = None
 
     def attach(self, invoke: Invoke) -> None:
         """Say how to call operations; the gateway that does it is made after the platform."""
@@ -64,6 +68,20 @@ class Platform:
         """In-process calls of any service's operations."""
         assert self._invoke is not None, "the gateway is not attached"
         return self._invoke
+
+    @property
+    def notifications(self) -> Notifications:
+        """What topics have for functions and web endpoints; made when it is first needed."""
+        if self._notifications is None:
+            self._notifications = Notifications(
+                self.database,
+                self.service_keys,
+                self.clock,
+                self.account_id,
+                invoke=lambda: self.invoke,
+                loop=lambda: self.loop,
+            )
+        return self._notifications
 
     def invoke_blocking(
         self,

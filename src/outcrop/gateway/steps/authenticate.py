@@ -24,6 +24,10 @@ _TOKEN_HEADER = "x-amz-security-token"  # noqa: S105  # a name
 _HEX_SHA256 = re.compile(r"[0-9a-f]{64}\Z")
 
 
+# API reference of SNS: neither needs a signature unless the subscription was confirmed with one.
+_OPEN = frozenset({("sns", "ConfirmSubscription"), ("sns", "Unsubscribe")})
+
+
 async def authenticate(call: Call, gateway: Parts) -> None:
     """Set the call's principal and give its request the verified body.
 
@@ -43,7 +47,7 @@ async def authenticate(call: Call, gateway: Parts) -> None:
             await _by_legacy_url(call, gateway, call.claim, call.connection)
         elif call.bearer_token:
             await _by_api_key(call, gateway, call.connection)
-        elif call.routed().service == "s3":
+        elif call.routed().service == "s3" or _is_open(call):
             await _anonymously(call, call.connection)
         else:
             raise SignatureRefused(Reason.MISSING)
@@ -53,6 +57,12 @@ async def authenticate(call: Call, gateway: Parts) -> None:
         call.caller(), signing_name_of(call) or "bedrock", call.region, call.received_at
     ):
         gateway.writer.submit(gateway.credentials.store_uses)
+
+
+def _is_open(call: Call) -> bool:
+    """Whether a link in a mail may call the operation: what it carries proves what is needed."""
+    route = call.routed()
+    return (route.service, route.operation) in _OPEN
 
 
 async def _by_signature(

@@ -1,0 +1,1 @@
+"""Amazon SES v1: identities, templates, sending. Receiving is not built."""
