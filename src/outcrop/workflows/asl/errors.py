@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-RUNTIME = "States.Runtime"
-QUERY_EVALUATION = "States.QueryEvaluationError"
-DATA_LIMIT = "States.DataLimitExceeded"
-NO_CHOICE = "States.NoChoiceMatched"
-INTRINSIC = "States.IntrinsicFailure"
-PARAMETER_PATH = "States.ParameterPathFailure"
-RESULT_PATH = "States.ResultPathMatchFailure"
+from typing import Final
+
+RUNTIME: Final = "States.Runtime"
+QUERY_EVALUATION: Final = "States.QueryEvaluationError"
+DATA_LIMIT: Final = "States.DataLimitExceeded"
+INTRINSIC: Final = "States.IntrinsicFailure"
+RESULT_PATH: Final = "States.ResultPathMatchFailure"
+ITEM_READER: Final = "States.ItemReaderFailed"
 
 
 class StatesError(Exception):
@@ -19,11 +20,9 @@ class StatesError(Exception):
         cause: the whole text as AWS puts it into histories, the opening words about the state
             and the id of its entering event included where AWS writes them.
         location: the field at fault ("Output/total"); only evaluation of JSONata names one.
+        state: the state's name, for EvaluationFailed.
         is_evaluation: true where the history gets an EvaluationFailed event (error, cause,
             location, state) before the failure is retried, caught or ends the execution.
-        is_terminal: true where AWS ends the execution although a Catch for States.ALL stands
-            there (States.Runtime and States.DataLimitExceeded are not matched by States.ALL;
-            `retrier_for` and `catcher_for` know this, so it is for information).
     """
 
     def __init__(
@@ -44,5 +43,29 @@ class StatesError(Exception):
 
     @property
     def is_terminal(self) -> bool:
-        """Whether a catch-all leaves this error alone."""
-        return self.error in {RUNTIME, DATA_LIMIT}
+        """Whether no Retry and no Catch takes this error: the execution ends."""
+        return self.error == RUNTIME
+
+
+class Problem(Exception):
+    """A failure of an expression that does not know yet in which state it stands.
+
+    `data_flow` turns it into a StatesError whose cause opens with the state's name.
+    """
+
+    def __init__(self, error: str, tail: str, location: str = "") -> None:
+        super().__init__(tail)
+        self.error = error
+        self.tail = tail
+        self.location = location
+
+    def in_state(self, name: str, entered_event_id: int) -> StatesError:
+        """Return the error as the history tells it."""
+        return StatesError(
+            self.error,
+            f"An error occurred while executing the state '{name}' "
+            f"(entered at the event id #{entered_event_id}). {self.tail}",
+            self.location,
+            state=name,
+            is_evaluation=self.error == QUERY_EVALUATION,
+        )
