@@ -50,7 +50,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["machine_arn"],
             ["state_machines.arn"],
-            name="fk_state_machine_versions_machine_arn_state_machines",
+            name=op.f("fk_state_machine_versions_machine_arn_state_machines"),
             ondelete="CASCADE",
         ),
     )
@@ -66,7 +66,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["machine_arn"],
             ["state_machines.arn"],
-            name="fk_state_machine_aliases_machine_arn_state_machines",
+            name=op.f("fk_state_machine_aliases_machine_arn_state_machines"),
             ondelete="CASCADE",
         ),
     )
