@@ -111,7 +111,9 @@ def ask_for_proof(
         ),
         clock.now(),
     )
-    mailer.accept(connection, Mail(message, sender.bare, [row.name], row.region))
+    mailer.accept(
+        connection, Mail(message, sender.bare, [row.name], row.region, service="verification")
+    )
 
 
 def confirm(connection: Connection, region: str, name: str, code: str, at_us: int) -> bool:

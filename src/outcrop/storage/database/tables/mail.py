@@ -72,7 +72,7 @@ outbox = Table(
     # SES's MessageId, also in the message's Message-ID header.
     Column("id", Text, primary_key=True),
     Column("region", Text, nullable=False),
-    # "ses" or "sns".
+    # "ses", "sns", or "verification" for requests to prove an address.
     Column("service", Text, nullable=False),
     Column("created_us", BigInteger, nullable=False),
     # MailState of storage/mail.py by value.
