@@ -4,31 +4,29 @@ import asyncio
 import json
 import re
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 from outcrop.aws import service_models
-from outcrop.aws.errors import ServiceError, ValidationException
-from outcrop.core.errors import OutcropError
+from outcrop.aws.errors import ValidationException
 from outcrop.core.jobs import JobStatus
 from outcrop.storage import customization_jobs
 from outcrop.storage.database.engine import Database
 from outcrop.workflows.integrations.calls import Calls
 from outcrop.workflows.integrations.contents import read_whole
-from outcrop.workflows.integrations.failures import TASK_FAILED, Naming, failure
+from outcrop.workflows.integrations.failures import TASK_FAILED, At, Target, failure
 from outcrop.workflows.integrations.members import compact, to_output, to_request
 from outcrop.workflows.tasks import TaskCall, TaskFailed
 
-JOBS = Naming("Bedrock", "Bedrock")
-MODELS = Naming("Bedrock", "BedrockRuntime", rest="BedrockRuntimeException")
-OBJECTS = Naming("S3", "S3")
+JOBS = Target("bedrock", "Bedrock")
+MODELS = Target("bedrock-runtime", "Bedrock", "BedrockRuntime", rest="BedrockRuntimeException")
+OBJECTS = Target("s3", "S3")
 # Members of invokeModel that the API does not have.
 OWN_MEMBERS = frozenset({"Input", "Output"})
 _LOOK_SECONDS = 0.1
 _S3_URI = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])/(.+)", re.DOTALL)
-_At = Literal["start", "submit", "task"]
 
 
-async def create_job(calls: Calls, task: TaskCall, at: _At) -> dict[str, Any]:
+async def create_job(calls: Calls, task: TaskCall, at: At) -> dict[str, Any]:
     """Create a customization job; return its ARN.
 
     Raises:
@@ -37,10 +35,7 @@ async def create_job(calls: Calls, task: TaskCall, at: _At) -> dict[str, Any]:
     operation = "CreateModelCustomizationJob"
     shape = service_models.load("bedrock").operation(operation).model.input_shape
     request = to_request(shape, task.arguments, [])
-    try:
-        result = await calls.call(task, "bedrock", operation, request)
-    except (ServiceError, OutcropError) as error:
-        raise failure(error, JOBS, "bedrock", operation, at) from error
+    result = await calls.call(task, JOBS, operation, request, at)
     return {"JobArn": result["jobArn"]}
 
 
@@ -58,10 +53,7 @@ async def wait_for_job(
     while not customization_jobs.status_of(database.reader, job_id).is_terminal:  # noqa: ASYNC110  # the row may be written by another process
         await asyncio.sleep(_LOOK_SECONDS)
     operation = "GetModelCustomizationJob"
-    try:
-        result = await calls.call(task, "bedrock", operation, {"jobIdentifier": job_arn})
-    except (ServiceError, OutcropError) as error:
-        raise failure(error, JOBS, "bedrock", operation, "task") from error
+    result = await calls.call(task, JOBS, operation, {"jobIdentifier": job_arn})
     model = service_models.load("bedrock").operation(operation).model
     output = to_output(model.output_shape, result)
     if result["status"] != JobStatus.COMPLETED:
@@ -72,10 +64,10 @@ async def wait_for_job(
 async def stop_job(calls: Calls, task: TaskCall, submitted: Mapping[str, Any]) -> None:
     """Stop the job that nobody waits for any more, if the role may."""
     request = {"jobIdentifier": submitted["JobArn"]}
-    await calls.call(task, "bedrock", "StopModelCustomizationJob", request)
+    await calls.call(task, JOBS, "StopModelCustomizationJob", request)
 
 
-async def invoke_model(calls: Calls, task: TaskCall, at: _At) -> dict[str, Any]:
+async def invoke_model(calls: Calls, task: TaskCall, at: At) -> dict[str, Any]:
     """Invoke a model with a body, or with an object as body; return the answer, or where it was put.
 
     Raises:
@@ -94,10 +86,7 @@ async def invoke_model(calls: Calls, task: TaskCall, at: _At) -> dict[str, Any]:
     operation = "InvokeModel"
     shape = service_models.load("bedrock-runtime").operation(operation).model.input_shape
     request = {**to_request(shape, arguments, []), "body": body}
-    try:
-        result = await calls.call(task, "bedrock-runtime", operation, request)
-    except (ServiceError, OutcropError) as error:
-        raise failure(error, MODELS, "bedrock-runtime", operation, at) from error
+    result = await calls.call(task, MODELS, operation, request, at)
     content, media_type = await read_whole(result["body"]), result.get("contentType", "")
     answer: dict[str, Any] = {"ContentType": media_type}
     if target is None:
@@ -115,13 +104,10 @@ def _parsed(content: bytes) -> Any:
 
 
 async def _read(
-    calls: Calls, task: TaskCall, source: Mapping[str, Any], at: _At
+    calls: Calls, task: TaskCall, source: Mapping[str, Any], at: At
 ) -> tuple[bytes, str]:
-    try:
-        bucket, key = _location(source)
-        found = await calls.call(task, "s3", "GetObject", {"Bucket": bucket, "Key": key})
-    except (ServiceError, OutcropError) as error:
-        raise failure(error, OBJECTS, "s3", "GetObject", at) from error
+    bucket, key = _location(source, at)
+    found = await calls.call(task, OBJECTS, "GetObject", {"Bucket": bucket, "Key": key}, at)
     media_type = str(found.get("ContentType", ""))
     # What S3 says of objects that were given no type says nothing.
     unknown = {"binary/octet-stream", "application/octet-stream"}
@@ -134,20 +120,18 @@ async def _write(  # noqa: PLR0913, PLR0917  # the object's place, content and t
     target: Mapping[str, Any],
     content: bytes,
     media_type: str,
-    at: _At,
+    at: At,
 ) -> str:
-    try:
-        bucket, key = _location(target)
-        request = {"Bucket": bucket, "Key": key, "Body": content, "ContentType": media_type}
-        await calls.call(task, "s3", "PutObject", request)
-    except (ServiceError, OutcropError) as error:
-        raise failure(error, OBJECTS, "s3", "PutObject", at) from error
+    bucket, key = _location(target, at)
+    request = {"Bucket": bucket, "Key": key, "Body": content, "ContentType": media_type}
+    await calls.call(task, OBJECTS, "PutObject", request, at)
     return f"s3://{bucket}/{key}"
 
 
-def _location(place: Mapping[str, Any]) -> tuple[str, str]:
+def _location(place: Mapping[str, Any], at: At) -> tuple[str, str]:
     uri = place.get("S3Uri") if isinstance(place, Mapping) else None
     match = _S3_URI.fullmatch(uri) if isinstance(uri, str) else None
     if match is None:
-        raise ValidationException(f"{uri!r:.300} is not the URI of an object: s3://BUCKET/KEY")
+        wrong = ValidationException(f"{uri!r:.300} is not the URI of an object: s3://BUCKET/KEY")
+        raise failure(wrong, MODELS, "InvokeModel", at)
     return match[1], match[2]

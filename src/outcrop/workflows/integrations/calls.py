@@ -10,7 +10,7 @@ from outcrop.aws import service_models
 from outcrop.aws.errors import ServiceError
 from outcrop.aws.operation import Invoke, Principal
 from outcrop.identity.directory import Directory, RoleNotAssumable
-from outcrop.workflows.integrations.failures import TASK_FAILED
+from outcrop.workflows.integrations.failures import TASK_FAILED, At, Target, failure
 from outcrop.workflows.tasks import TaskCall, TaskFailed
 
 _SERVICE = "states.amazonaws.com"
@@ -35,23 +35,37 @@ class Calls:
         self._chained: dict[tuple[str, str], tuple[Principal, float]] = {}
 
     async def call(
-        self, task: TaskCall, service: str, operation: str, request: Mapping[str, Any]
+        self,
+        task: TaskCall,
+        target: Target,
+        operation: str,
+        request: Mapping[str, Any],
+        at: At = "task",
     ) -> dict[str, Any]:
         """Call an operation as the task's role; return its result with wire names.
 
         A member that makes repeated calls of the operation answer the same is filled in where the state left it out.
 
+        Args:
+            task: on whose behalf.
+            target: what is called.
+            operation: AWS's name.
+            request: wire names.
+            at: how far the task has got, for the failure.
+
         Raises:
-            ServiceError, OutcropError: what the operation raised.
-            TaskFailed: the role cannot be assumed.
+            TaskFailed: the operation raised an error, which is the cause, or the role cannot be assumed.
         """
         principal = await self._session(task)
-        token = service_models.load(service).operation(operation).idempotency_token
+        token = service_models.load(target.service).operation(operation).idempotency_token
         if token is not None and not request.get(token):
             request = {**request, token: effect_id(task)}
-        return await self._invoke(
-            service, operation, request, principal=principal, region=task.region
-        )
+        try:
+            return await self._invoke(
+                target.service, operation, request, principal=principal, region=task.region
+            )
+        except Exception as error:
+            raise failure(error, target, operation, at) from error
 
     async def _session(self, task: TaskCall) -> Principal:
         machine_role = task.machine_role_arn or task.role_arn

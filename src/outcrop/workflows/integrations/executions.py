@@ -3,19 +3,18 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Literal
+from typing import Any
 
-from outcrop.aws.errors import ServiceError
-from outcrop.core.errors import OutcropError
 from outcrop.workflows.integrations.calls import Calls, effect_id
-from outcrop.workflows.integrations.failures import TASK_FAILED, Naming, failure
+from outcrop.workflows.integrations.failures import TASK_FAILED, At, Target
 from outcrop.workflows.integrations.members import compact, epoch_milliseconds
 from outcrop.workflows.integrations.metadata import sdk_metadata
-from outcrop.workflows.integrations.names import pascal
+from outcrop.workflows.integrations.names import member
 from outcrop.workflows.tasks import TaskCall, TaskFailed
 
-NAMING = Naming("StepFunctions", "AWSStepFunctions", 1, "AWSStepFunctionsException")
-_SERVICE = "stepfunctions"
+TARGET = Target(
+    "stepfunctions", "StepFunctions", "AWSStepFunctions", 1, "AWSStepFunctionsException"
+)
 _LOOK_SECONDS = 0.1
 _STARTED = ("executionArn", "startDate")
 _DESCRIBED = (
@@ -43,9 +42,7 @@ _DESCRIBED = (
 _UNENDED = frozenset({"RUNNING", "PENDING_REDRIVE"})
 
 
-async def start(
-    calls: Calls, task: TaskCall, at: Literal["start", "submit", "task"]
-) -> dict[str, Any]:
+async def start(calls: Calls, task: TaskCall, at: At) -> dict[str, Any]:
     """Start an execution; the same attempt made again after a crash finds the one that it started.
 
     Raises:
@@ -62,16 +59,16 @@ async def start(
     if arguments.get("TraceHeader") is not None:
         request["traceHeader"] = arguments["TraceHeader"]
     try:
-        result = await calls.call(task, _SERVICE, "StartExecution", request)
-    except (ServiceError, OutcropError) as error:
-        if not own_name or getattr(error, "code", "") != "ExecutionAlreadyExists":
-            raise failure(error, NAMING, _SERVICE, "StartExecution", at) from error
+        result = await calls.call(task, TARGET, "StartExecution", request, at)
+    except TaskFailed as failed:
+        if not own_name or getattr(failed.__cause__, "code", "") != "ExecutionAlreadyExists":
+            raise
         # A name that only this attempt makes up: it was started, and has ended, before the server came back.
         arn = _execution_arn(request["stateMachineArn"], request["name"])
         result = {name: (await _describe(calls, task, arn))[name] for name in _STARTED}
     return {
         "ExecutionArn": result["executionArn"],
-        **sdk_metadata(_SERVICE, "StartExecution", result),
+        **sdk_metadata(TARGET.service, "StartExecution", result),
         "StartDate": epoch_milliseconds(result["startDate"]),
     }
 
@@ -116,14 +113,11 @@ async def wait(
 async def stop(calls: Calls, task: TaskCall, submitted: Mapping[str, Any]) -> None:
     """Stop the execution that nobody waits for any more, if the role may."""
     arn = submitted["ExecutionArn"]
-    await calls.call(task, _SERVICE, "StopExecution", {"executionArn": arn})
+    await calls.call(task, TARGET, "StopExecution", {"executionArn": arn})
 
 
 async def _describe(calls: Calls, task: TaskCall, arn: str) -> dict[str, Any]:
-    try:
-        return await calls.call(task, _SERVICE, "DescribeExecution", {"executionArn": arn})
-    except (ServiceError, OutcropError) as error:
-        raise failure(error, NAMING, _SERVICE, "DescribeExecution", "task") from error
+    return await calls.call(task, TARGET, "DescribeExecution", {"executionArn": arn})
 
 
 def _shown(described: Mapping[str, Any]) -> dict[str, Any]:
@@ -136,7 +130,7 @@ def _shown(described: Mapping[str, Any]) -> dict[str, Any]:
             value = epoch_milliseconds(value)
         elif name.endswith("Details"):
             value = {"Included": bool(value.get("included", True))}
-        output[pascal(name)] = value
+        output[member(name)] = value
     return output
 
 

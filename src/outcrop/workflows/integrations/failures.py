@@ -24,6 +24,8 @@ from outcrop.workflows.integrations.names import exception, pascal
 from outcrop.workflows.tasks import TaskFailed
 
 TASK_FAILED = "States.TaskFailed"
+# How far a task had got when it failed; see TaskFailed.
+At = Literal["start", "submit", "task"]
 _CALLERS_FAULT = (
     ConfigurationError,
     DatasetError,
@@ -31,77 +33,67 @@ _CALLERS_FAULT = (
     JobStateError,
     ModelNotFound,
 )
+# Modelled of late; Step Functions' own SDK still takes it for an error without a class.
+_NOT_YET_MODELLED = frozenset({("s3", "AccessDenied")})
 _log = structlog.get_logger("outcrop.integrations")
 
 
 @dataclass(frozen=True, slots=True)
-class Naming:
-    """How errors of a service are named.
+class Target:
+    """A service as an integration calls it, and how its errors are named.
 
     Attributes:
+        service: botocore's name.
         label: what error names begin with, such as "Lambda".
-        service: what causes call the service, such as "AWSLambda".
+        spoken: what causes call the service, such as "AWSLambda"; the label where it is "".
         sdk: the SDK's version, which words the cause.
-        rest: the name of errors that the service's model does not have; "" for what version 2 makes of the label.
+        rest: the name of errors that the service's model does not have; made of the label where it is "".
     """
 
-    label: str
     service: str
+    label: str
+    spoken: str = ""
     sdk: Literal[1, 2] = 2
     rest: str = ""
 
-    @property
-    def unmodelled(self) -> str:
-        """Name of an error that is not in the service's model."""
-        return self.rest or f"{self.label}Exception"
 
-
-def failure(
-    error: Exception,
-    naming: Naming,
-    service: str,
-    operation: str,
-    at: Literal["start", "submit", "task"],
-) -> TaskFailed:
+def failure(error: Exception, target: Target, operation: str, at: At) -> TaskFailed:
     """Return what a state sees of an exception that ended a call.
 
     Args:
         error: what Invoke raised.
-        naming: of the integration.
-        service: botocore's name.
+        target: what was called.
         operation: AWS's name.
         at: how far the task had got.
     """
-    found = as_service_error(error, service, operation)
-    model = service_models.load(service)
-    status = (
-        model.operation(operation).error_status(found)
-        if operation in model.operation_names
-        else found.status
-    )
-    shape = model.error_shape(found.code)
-    number = request_id()
-    if naming.sdk == 1:
-        name = _first_version(shape.name) if shape is not None else naming.unmodelled
+    found = _as_service_error(error, target.service, operation)
+    model = service_models.load(target.service)
+    status = model.operation(operation).error_status(found)
+    is_modelled = (target.service, found.code) not in _NOT_YET_MODELLED
+    shape = model.error_shape(found.code) if is_modelled else None
+    unmodelled = target.rest or f"{target.label}Exception"
+    service, number = target.spoken or target.label, request_id()
+    if target.sdk == 1:
+        name = unmodelled if shape is None else _first_version(shape.name)
         cause = (
-            f"{found.message} (Service: {naming.service}; Status Code: {status}; "
+            f"{found.message} (Service: {service}; Status Code: {status}; "
             f"Error Code: {found.code}; Request ID: {number}; Proxy: null)"
         )
     else:
-        name = exception(shape.name) if shape is not None else naming.unmodelled
-        extended = f", Extended Request ID: {request_id()}" if service == "s3" else ""
+        name = unmodelled if shape is None else exception(shape.name)
+        extended = f", Extended Request ID: {request_id()}" if target.service == "s3" else ""
         cause = (
-            f"{found.message} (Service: {naming.service}, Status Code: {status}, "
+            f"{found.message} (Service: {service}, Status Code: {status}, "
             f"Request ID: {number}{extended})"
         )
-    return TaskFailed(f"{naming.label}.{name}", cause, at)
+    return TaskFailed(f"{target.label}.{name}", cause, at)
 
 
 def _first_version(name: str) -> str:
     return name if name.endswith("Exception") else f"{name}Exception"
 
 
-def as_service_error(error: Exception, service: str, operation: str) -> ServiceError:
+def _as_service_error(error: Exception, service: str, operation: str) -> ServiceError:
     """Return the error that a client would have been answered; what is unforeseen is logged and told to nobody."""
     if isinstance(error, ServiceError):
         return error

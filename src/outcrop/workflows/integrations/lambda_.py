@@ -3,23 +3,20 @@
 import base64
 import json
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any
 
-from outcrop.aws.errors import ServiceError
-from outcrop.core.errors import OutcropError
 from outcrop.core.ids import request_id
 from outcrop.workflows.integrations.calls import Calls
 from outcrop.workflows.integrations.contents import read_whole
-from outcrop.workflows.integrations.failures import Naming, failure
+from outcrop.workflows.integrations.failures import At, Target
 from outcrop.workflows.integrations.members import compact
 from outcrop.workflows.integrations.metadata import metadata
 from outcrop.workflows.tasks import TaskCall, TaskFailed
 
-NAMING = Naming("Lambda", "AWSLambda", 1, "AWSLambdaException")
-_At = Literal["start", "submit", "task"]
+TARGET = Target("lambda", "Lambda", "AWSLambda", 1, "AWSLambdaException")
 
 
-async def invoke(calls: Calls, task: TaskCall, at: _At) -> dict[str, Any]:
+async def invoke(calls: Calls, task: TaskCall, at: At) -> dict[str, Any]:
     """Invoke a function as lambda:invoke says; return what AWS's integration returns.
 
     Raises:
@@ -35,7 +32,7 @@ async def invoke(calls: Calls, task: TaskCall, at: _At) -> dict[str, Any]:
             request[name] = arguments[name]
     if (client_context := arguments.get("ClientContext")) is not None:
         request["ClientContext"] = _client_context(client_context)
-    result = await _call(calls, task, request, at)
+    result = await calls.call(task, TARGET, "Invoke", request, at)
     payload = await read_whole(result.get("Payload"))
     parsed = _parse(payload)
     if result.get("FunctionError"):
@@ -50,19 +47,12 @@ async def invoke_arn(calls: Calls, task: TaskCall) -> Any:
         TaskFailed: the call was refused, or the function failed.
     """
     request = {"FunctionName": task.resource, "Payload": compact(task.arguments).encode()}
-    result = await _call(calls, task, request, "task")
+    result = await calls.call(task, TARGET, "Invoke", request)
     payload = await read_whole(result.get("Payload"))
     parsed = _parse(payload)
     if result.get("FunctionError"):
         raise _function_failed(parsed, payload.decode("utf-8", "replace"))
     return parsed
-
-
-async def _call(calls: Calls, task: TaskCall, request: dict[str, Any], at: _At) -> dict[str, Any]:
-    try:
-        return await calls.call(task, "lambda", "Invoke", request)
-    except (ServiceError, OutcropError) as error:
-        raise failure(error, NAMING, "lambda", "Invoke", at) from error
 
 
 def _payload(value: Any) -> bytes:

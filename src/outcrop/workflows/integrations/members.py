@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from outcrop.workflows.integrations.names import pascal
+from outcrop.workflows.integrations import names
 
 if TYPE_CHECKING:
     from botocore.model import Shape
@@ -26,8 +26,8 @@ def compact(value: _Value) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _by_pascal(shape: Shape) -> dict[str, str]:
-    return {pascal(name): name for name in shape.members}
+def _by_spelling(shape: Shape) -> dict[str, str]:
+    return {names.member(name): name for name in shape.members}
 
 
 def to_request(shape: Shape | None, arguments: _Value, problems: list[str]) -> dict[str, Any]:
@@ -43,7 +43,7 @@ def to_request(shape: Shape | None, arguments: _Value, problems: list[str]) -> d
     if not isinstance(arguments, Mapping):
         problems.append("The parameters of the Task must be a JSON object")
         return {}
-    members = {} if shape is None else _by_pascal(shape)
+    members = {} if shape is None else _by_spelling(shape)
     request: dict[str, Any] = {}
     for name, value in arguments.items():
         member = members.get(name)
@@ -114,9 +114,9 @@ def to_output(shape: Shape | None, result: Mapping[str, Any]) -> dict[str, Any]:
     for member, member_shape in shape.members.items():
         value = result.get(member)
         if value is not None:
-            output[pascal(member)] = _out(member_shape, value)
+            output[names.member(member)] = _out(member_shape, value)
         elif member_shape.serialization.get("location") == "headers":
-            output[pascal(member)] = {}  # the SDK finds the headers of a prefix, be they none
+            output[names.member(member)] = {}  # the SDK finds the headers of a prefix, be they none
     return output
 
 

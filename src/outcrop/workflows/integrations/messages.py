@@ -1,38 +1,32 @@
 """sns:publish and events:putEvents."""
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 from outcrop.aws import service_models
-from outcrop.aws.errors import ServiceError
-from outcrop.core.errors import OutcropError
 from outcrop.workflows.integrations.calls import Calls
-from outcrop.workflows.integrations.failures import Naming, failure
+from outcrop.workflows.integrations.failures import At, Target
 from outcrop.workflows.integrations.members import compact, to_request
 from outcrop.workflows.integrations.metadata import sdk_metadata
 from outcrop.workflows.tasks import TaskCall, TaskFailed
 
-SNS = Naming("SNS", "AmazonSNS", 1, "AmazonSNSException")
-EVENTS = Naming("EventBridge", "AmazonEventBridge", 1, "AmazonEventBridgeException")
-_At = Literal["start", "submit", "task"]
+SNS = Target("sns", "SNS", "AmazonSNS", 1, "AmazonSNSException")
+EVENTS = Target("events", "EventBridge", "AmazonEventBridge", 1, "AmazonEventBridgeException")
 
 
-async def publish(calls: Calls, task: TaskCall, at: _At) -> dict[str, Any]:
+async def publish(calls: Calls, task: TaskCall, at: At) -> dict[str, Any]:
     """Publish a message; one that is no string goes out as JSON.
 
     Raises:
         TaskFailed: it was refused.
     """
     request = _request("sns", "Publish", task.arguments)
-    try:
-        result = await calls.call(task, "sns", "Publish", request)
-    except (ServiceError, OutcropError) as error:
-        raise failure(error, SNS, "sns", "Publish", at) from error
+    result = await calls.call(task, SNS, "Publish", request, at)
     answer = {name: result[name] for name in ("MessageId", "SequenceNumber") if result.get(name)}
     return {**answer, **sdk_metadata("sns", "Publish", result)}
 
 
-async def put_events(calls: Calls, task: TaskCall, at: _At) -> dict[str, Any]:
+async def put_events(calls: Calls, task: TaskCall, at: At) -> dict[str, Any]:
     """Put events; each also names the machine and the execution among its resources.
 
     Raises:
@@ -51,10 +45,7 @@ async def put_events(calls: Calls, task: TaskCall, at: _At) -> dict[str, Any]:
         text = detail if isinstance(detail, str) or detail is None else compact(detail)
         shown.append({**entry, "Detail": text, "Resources": resources})
     request = _request("events", "PutEvents", {**task.arguments, "Entries": shown})
-    try:
-        result = await calls.call(task, "events", "PutEvents", request)
-    except (ServiceError, OutcropError) as error:
-        raise failure(error, EVENTS, "events", "PutEvents", at) from error
+    result = await calls.call(task, EVENTS, "PutEvents", request, at)
     answer = {
         "Entries": [_entry(entry) for entry in result["Entries"]],
         "FailedEntryCount": result["FailedEntryCount"],

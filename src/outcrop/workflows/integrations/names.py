@@ -1,7 +1,7 @@
 """Names as Step Functions spells them: those of the AWS SDK for Java, which carries its calls out.
 
-Members are in PascalCase whatever the API's own spelling is (`KMSKeyId` is `KmsKeyId`), services go by their service
-id without spaces, and every error's name ends in `Exception`.
+Members are the SDK's accessors with a capital (`KMSKeyId` is `KmsKeyId`, but `ContentMD5` stays), services go by their
+service id without spaces, and errors are the SDK's classes: words of every name capitalised, `Exception` at the end.
 """
 
 import re
@@ -16,6 +16,7 @@ RUNTIME = "States.Runtime"
 _LOWER_THEN_UPPER = re.compile(r"(?<=[a-z])(?=[A-Z][a-zA-Z0-9])")
 _ACRONYM_THEN_WORD = re.compile(r"([A-Z]+)([A-Z][a-z])")
 _NUMBER_THEN_WORD = re.compile(r"([0-9])([a-zA-Z])")
+_VERSION = re.compile(r"([^a-z]{2,})(v[0-9]+)")
 _NO_NAME = re.compile(r"[^A-Za-z0-9]+")
 _LAMBDA_ARN = re.compile(r"arn:aws[a-z-]*:lambda:[a-z0-9-]+:\d{12}:function:.+")
 _ACTIVITY_ARN = re.compile(r"arn:aws[a-z-]*:states:[a-z0-9-]+:\d{12}:activity:.+")
@@ -36,13 +37,19 @@ _RENAMED = {
 
 
 @lru_cache(maxsize=8192)
-def pascal(name: str) -> str:
-    """Return a member's name as the SDK for Java has it, capitalised.
+def member(name: str) -> str:
+    """Return a member's name as states spell it: an acronym in front loses its capitals but the first."""
+    end = 1
+    while end < len(name) and name[end].isupper() and not name[end + 1 : end + 2].islower():
+        end += 1
+    return name[:1].upper() + name[1:end].lower() + name[end:]
 
-    Source: the SDK's own rule, software.amazon.awssdk codegen, splitting at word boundaries; known cases of it are
-    `DbInstanceIdentifier`, `SsekmsKeyId` and `ETag`.
-    """
+
+@lru_cache(maxsize=1024)
+def pascal(name: str) -> str:
+    """Return the name of a class of the SDK for a service or a shape, such as "KmsInvalidState" or "SesV2"."""
     spaced = _NO_NAME.sub(" ", name)
+    spaced = _VERSION.sub(r"\1 \2 ", spaced)
     spaced = _LOWER_THEN_UPPER.sub(" ", spaced)
     spaced = _ACRONYM_THEN_WORD.sub(r"\1 \2", spaced)
     spaced = _NUMBER_THEN_WORD.sub(r"\1 \2", spaced)

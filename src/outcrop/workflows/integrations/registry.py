@@ -1,19 +1,17 @@
 """Which integration a Task's Resource means."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Literal
+from typing import Any
 
 import structlog
 
 from outcrop.aws import service_models
-from outcrop.aws.errors import ServiceError
-from outcrop.core.errors import OutcropError
 from outcrop.storage.database.engine import Database
 from outcrop.workflows.asl.errors import StatesError
 from outcrop.workflows.integrations import bedrock, executions, lambda_, messages
 from outcrop.workflows.integrations.calls import Calls
 from outcrop.workflows.integrations.contents import read_whole
-from outcrop.workflows.integrations.failures import Naming, failure, not_built
+from outcrop.workflows.integrations.failures import At, Target, not_built
 from outcrop.workflows.integrations.members import compact, to_output, to_request
 from outcrop.workflows.integrations.names import (
     RUNTIME,
@@ -24,8 +22,7 @@ from outcrop.workflows.integrations.names import (
 )
 from outcrop.workflows.tasks import Scheduled, TaskCall, TaskFailed
 
-_At = Literal["start", "submit", "task"]
-_Start = Callable[[Calls, TaskCall, _At], Awaitable[dict[str, Any]]]
+_Start = Callable[[Calls, TaskCall, At], Awaitable[dict[str, Any]]]
 _log = structlog.get_logger("outcrop.integrations")
 
 _OPTIMIZED: Mapping[tuple[str, str], _Start] = {
@@ -109,7 +106,7 @@ class ServiceIntegrations:
         resource = parse_resource(call.resource)
         if resource.kind == "lambda":
             return await lambda_.invoke_arn(self._calls, call)
-        at: _At = "submit" if resource.pattern else "task"
+        at: At = "submit" if resource.pattern else "task"
         if _is_sdk(resource):
             return await self._start_sdk(resource, call, at)
         start = _OPTIMIZED.get((resource.service, resource.action))
@@ -142,22 +139,19 @@ class ServiceIntegrations:
         stop = bedrock.stop_job if resource.service == "bedrock" else executions.stop
         try:
             await stop(self._calls, call, submitted)
-        except (ServiceError, OutcropError, TaskFailed) as error:
+        except TaskFailed as error:
             # It may have ended by itself, and AWS's own attempt is a best effort too.
             _log.info("task_not_stopped", resource=call.resource, reason=str(error))
 
-    async def _start_sdk(self, resource: Resource, call: TaskCall, at: _At) -> dict[str, Any]:
+    async def _start_sdk(self, resource: Resource, call: TaskCall, at: At) -> dict[str, Any]:
         service = sdk_service(resource.service)
         if service is None or resource.action not in service.operations:
             raise not_recognized(resource.arn)
         operation = service.operations[resource.action]
         model = service_models.load(service.name).operation(operation).model
         request = to_request(model.input_shape, call.arguments, [])
-        try:
-            result = dict(await self._calls.call(call, service.name, operation, request))
-        except (ServiceError, OutcropError) as error:
-            naming = Naming(service.label, service.label)
-            raise failure(error, naming, service.name, operation, at) from error
+        target = Target(service.name, service.label)
+        result = dict(await self._calls.call(call, target, operation, request, at))
         return to_output(model.output_shape, await _held(model, result))
 
 
