@@ -52,6 +52,13 @@ class Settings:
             which others could see. Empty keeps mail in the outbox.
         smtp_sender: address that the server's own mail comes from, such as requests to confirm a subscription.
         ses_sandbox: let SES send to verified recipients only, as a new AWS account does.
+        function_isolation: `full` refuses functions where a wall around them is missing, `available` does with the
+            walls that stand, `none` runs functions like any program of the server's user.
+        function_network: `closed` lets functions reach the server alone, `open` everything the server can reach.
+        function_images: image reference → folder with its sources, comma-separated `reference=folder` in the variable.
+        function_concurrency: invocations that may run or wait at once.
+        function_processes: processes of functions that live at once; further invocations wait for one.
+        function_idle_seconds: after how long without an invocation a function's process is ended.
         log_format: `pretty`, `json` or `auto` (pretty on a terminal).
         log_level: debug, info, warning or error.
     """
@@ -85,6 +92,12 @@ class Settings:
     smtp_url: str = field(default="", repr=False)
     smtp_sender: str = ""
     ses_sandbox: bool = False
+    function_isolation: str = "full"
+    function_network: str = "closed"
+    function_images: Mapping[str, str] = field(default_factory=dict)
+    function_concurrency: int = 1000
+    function_processes: int = 50
+    function_idle_seconds: float = 300.0
     log_format: str = "auto"
     log_level: str = "info"
 
@@ -146,7 +159,7 @@ def _read_file(path: Path, names: set[str]) -> dict[str, object]:
 def _parse(name: str, value: object) -> object:
     default = getattr(Settings(), name)
     try:
-        if name == "model_aliases":
+        if name in {"model_aliases", "function_images"}:
             return _parse_aliases(value)
         if isinstance(default, bool):
             return value if isinstance(value, bool) else _BOOLEANS[str(value).lower()]

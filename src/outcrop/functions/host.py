@@ -4,10 +4,15 @@ It knows no Lambda API: who may invoke, where a package comes from and what beco
 """
 
 import asyncio
+import os
+import shutil
+import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from outcrop.config import Settings
+from outcrop.functions import images, records
 from outcrop.functions.code import (
     ConcurrencyExceeded,
     FunctionCode,
@@ -17,7 +22,10 @@ from outcrop.functions.code import (
     OnLog,
     PackageError,
 )
-from outcrop.functions.walls import Wall
+from outcrop.functions.environment import FailedStart, Job, Outcome, Surroundings
+from outcrop.functions.launching import Launcher
+from outcrop.functions.pool import Pool
+from outcrop.functions.walls import Wall, probe_with, walls_to_put_up
 
 __all__ = [
     "ConcurrencyExceeded",
@@ -30,6 +38,8 @@ __all__ = [
     "PackageError",
     "Wall",
 ]
+
+_PART_OF_MEMORY_FOR_TEMPORARY = 4
 
 Credentials = Callable[[FunctionCode], Mapping[str, str]]
 
@@ -66,6 +76,13 @@ class FunctionHost:
         self._folder = folder
         self._credentials = credentials
         self._certificates = certificates
+        self._launcher = Launcher(folder / "launcher.log")
+        self._walls: asyncio.Task[tuple[Wall, ...]] | None = None
+        self._pool: Pool | None = None
+        self._preparing: asyncio.Task[Pool] | None = None
+        self._running: Counter[str] = Counter()
+        self._jobs: set[asyncio.Task[Invocation]] = set()
+        self._is_closed = False
 
     async def invoke(  # noqa: PLR0913  # each names one thing a caller may say
         self,
@@ -98,16 +115,133 @@ class FunctionHost:
             ConcurrencyExceeded: too many at once.
             FunctionNotStarted: no process could be started; no fault of the function's.
         """
-        raise NotImplementedError
+        self._refuse_too_many(code)
+        job = Job(
+            request_id,
+            payload,
+            invoked_arn,
+            client_context,
+            trace_id,
+            on_log,
+            records.Tail() if log_tail else None,
+        )
+        self._running[code.arn] += 1
+        # A task of its own, so that it goes on when the caller goes away.
+        task = asyncio.get_running_loop().create_task(self._run(code, job))
+        self._jobs.add(task)
+        task.add_done_callback(self._jobs.discard)
+        return await asyncio.shield(task)
 
     async def retire(self, arn: str, version: str | None = None) -> None:
         """End the warm processes of a function, or of one version; those that are busy end afterwards."""
-        raise NotImplementedError
+        if self._pool is not None:
+            self._pool.retire(arn, version)
 
     async def walls(self) -> Sequence[Wall]:
         """Return the walls and whether they stand; tried at the first call."""
-        raise NotImplementedError
+        if self._walls is None or (self._walls.done() and self._walls.exception() is not None):
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._walls = asyncio.get_running_loop().create_task(
+                probe_with(self._launcher, self._folder / "scratch")
+            )
+        return await asyncio.shield(self._walls)
 
     async def close(self) -> None:
         """End every process; invocations that run end in an error."""
-        await asyncio.sleep(0)
+        self._is_closed = True
+        if self._pool is not None:
+            await self._pool.close()
+        await self._launcher.close()
+        if self._jobs:
+            await asyncio.gather(*self._jobs, return_exceptions=True)
+        await asyncio.to_thread(shutil.rmtree, self._folder / "environments", ignore_errors=True)
+
+    async def _run(self, code: FunctionCode, job: Job) -> Invocation:
+        try:
+            pool = self._pool or await self._prepared()
+            taken = await pool.take(code)
+            if isinstance(taken, FailedStart):
+                return _not_started(code, job, taken)
+            outcome = await taken.run(job)
+            return _invocation(code, job, outcome, taken.log_stream)
+        finally:
+            self._running[code.arn] -= 1
+            if not self._running[code.arn]:
+                del self._running[code.arn]
+
+    def _refuse_too_many(self, code: FunctionCode) -> None:
+        if self._is_closed:
+            raise FunctionNotStarted("The server is stopping.")
+        reserved = code.reserved_concurrency
+        if reserved is not None and self._running[code.arn] >= reserved:
+            raise ConcurrencyExceeded("ReservedFunctionConcurrentInvocationLimitExceeded")
+        if self._running.total() >= self._settings.function_concurrency:
+            raise ConcurrencyExceeded("ConcurrentInvocationLimitExceeded")
+
+    async def _prepared(self) -> Pool:
+        if self._preparing is None or (
+            self._preparing.done() and self._preparing.exception() is not None
+        ):
+            self._preparing = asyncio.get_running_loop().create_task(self._prepare())
+        return await asyncio.shield(self._preparing)
+
+    async def _prepare(self) -> Pool:
+        """Get ready for the first function: try the walls, and clear what an earlier server left.
+
+        Raises:
+            FunctionsRefused: a wall is missing and needed.
+        """
+        walls = walls_to_put_up(self._settings, await self.walls())
+        await asyncio.to_thread(shutil.rmtree, self._folder / "environments", ignore_errors=True)
+        memory_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        surroundings = Surroundings(
+            launcher=self._launcher,
+            folder=self._folder,
+            walls=walls,
+            endpoint=self.endpoint,
+            ports=self.reachable_ports,
+            certificates=self._certificates,
+            memory_for_temporary_bytes=memory_bytes // _PART_OF_MEMORY_FOR_TEMPORARY,
+        )
+        surroundings.staging.mkdir(parents=True, exist_ok=True)
+        self._pool = Pool(
+            surroundings,
+            self._credentials,
+            images.handler_of,
+            self._settings.function_processes,
+            self._settings.function_idle_seconds,
+        )
+        return self._pool
+
+
+def _invocation(code: FunctionCode, job: Job, outcome: Outcome, log_stream: str) -> Invocation:
+    measured = outcome.measured
+    return Invocation(
+        payload=outcome.payload,
+        function_error="Unhandled" if outcome.is_error else "",
+        log_tail=b"" if job.tail is None else job.tail.content(),
+        duration_ms=measured.duration_ms,
+        billed_duration_ms=measured.billed_ms,
+        init_duration_ms=measured.init_ms,
+        max_memory_bytes=measured.max_memory_bytes,
+        executed_version=code.version,
+        log_stream=log_stream,
+    )
+
+
+def _not_started(code: FunctionCode, job: Job, failed: FailedStart) -> Invocation:
+    """Return what an invocation comes to whose process never got ready, and log it as one that ran."""
+    measured = records.Measured(failed.duration_ms, None, 0, failed.status, failed.error_type)
+    payload = failed.make_payload(job.request_id)
+    now = int(time.time() * 1000)
+    lines = [records.start(code, job.request_id)]
+    if failed.status == "timeout":
+        lines.append(records.timed_out(job.request_id, code.timeout_seconds)[1])
+    lines += records.end(code, job.request_id, measured)
+    events = [*failed.events, *((now, line) for line in lines)]
+    if job.on_log is not None:
+        job.on_log(failed.log_stream, events)
+    if job.tail is not None:
+        for _, text in events:
+            job.tail.add(text)
+    return _invocation(code, job, Outcome(payload, measured), failed.log_stream)
