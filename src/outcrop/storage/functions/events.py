@@ -32,7 +32,9 @@ _DUE = Prepared(
     .order_by(function_events.c.due_us)
     .limit(bindparam("limit"))
 )
-_NEXT = Prepared(select(func.min(function_events.c.due_us)))
+_NEXT = Prepared(
+    select(func.min(function_events.c.due_us)).where(function_events.c.due_us > bindparam("now_us"))
+)
 _COUNT = Prepared(select(func.count()).select_from(function_events))
 
 
@@ -41,9 +43,9 @@ def due(connection: Connection, now_us: int, limit: int) -> list[EventRow]:
     return [EventRow(*row) for row in _DUE.all(connection, now_us=now_us, limit=limit)]
 
 
-def next_due_us(connection: Connection) -> int | None:
-    """Return when the next event is due, None where none waits."""
-    row = _NEXT.first(connection)
+def next_due_us(connection: Connection, now_us: int) -> int | None:
+    """Return when the next event is due of those that are not yet, None where none waits."""
+    row = _NEXT.first(connection, now_us=now_us)
     return None if row is None else row[0]
 
 

@@ -135,12 +135,15 @@ class Packages:
         return dropped
 
     def remove(self, package_ids: Sequence[str]) -> None:
-        """Remove the files of packages whose rows are gone, and what was unpacked from them; blocks."""
+        """Remove the files of packages whose rows are gone; blocks. What runs from their copies goes on."""
         for package_id in package_ids:
             self._sealed(package_id).unlink(missing_ok=True)
-            for copy in self._copies():
-                if package_id in copy.name.split("-"):
-                    self._throw_away(copy)
+
+    def remove_copies(self, package_ids: Sequence[str]) -> None:
+        """Remove what was unpacked from packages that are gone; blocks."""
+        for copy in self._copies():
+            if not set(package_ids).isdisjoint(copy.name.split("-")):
+                self._throw_away(copy)
 
     def open(self, package: Package) -> SealedFile:
         """Open the archive for reading from anywhere.

@@ -91,6 +91,20 @@ _IN_REGION = Prepared(
     .order_by(functions.c.name)
     .limit(bindparam("limit"))
 )
+_ALL_IN_REGION = Prepared(
+    select(*_VERSION)
+    .join_from(functions, function_versions, functions.c.arn == function_versions.c.function_arn)
+    .where(
+        functions.c.region == bindparam("region"),
+        (functions.c.name > bindparam("after"))
+        | (
+            (functions.c.name == bindparam("after"))
+            & (function_versions.c.number > bindparam("after_number"))
+        ),
+    )
+    .order_by(functions.c.name, function_versions.c.number)
+    .limit(bindparam("limit"))
+)
 _UNREADY = Prepared(
     select(function_versions.c.function_arn, function_versions.c.version).where(
         (function_versions.c.state == PENDING) | (function_versions.c.update_status == IN_PROGRESS)
@@ -122,6 +136,16 @@ def latest_of_region(
 ) -> list[VersionRow]:
     """Return the $LATEST of the functions of a region that come after a name."""
     found = _IN_REGION.all(connection, region=region, after=after, limit=limit)
+    return [VersionRow(*row) for row in found]
+
+
+def all_of_region(
+    connection: Connection, region: str, *, after: str = "", after_number: int = -1, limit: int
+) -> list[VersionRow]:
+    """Return every version of the functions of a region, from behind one of them on."""
+    found = _ALL_IN_REGION.all(
+        connection, region=region, after=after, after_number=after_number, limit=limit
+    )
     return [VersionRow(*row) for row in found]
 
 

@@ -1,6 +1,6 @@
-"""What the parts of the product share of functions: packages, and how many calls run."""
+"""What the parts of the product share of functions: their code, and the work that goes on beside requests."""
 
-from collections import Counter
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +19,15 @@ class FunctionStore:
 
     Attributes:
         packages: code.
-        running: ARN of a function (without qualifier) → calls of it that run now; of the event loop alone.
-        background: what works on functions beside requests, by name; of the event loop alone.
+        preparations: ARN of a function (without qualifier) → its versions' being made ready; of the event loop alone.
+        runnable: what hosts are given, made once: (ARN, version) → what it was made of, and it.
+        events_wanted: set when an event was added or time was moved; of the event loop alone.
+        event_work: handles events while there are any; of the event loop alone.
     """
 
     def __init__(self, folder: Path, database: Database, keys: ServiceKeys) -> None:
         self.packages = Packages(folder, database, keys)
-        self.running: Counter[str] = Counter()
-        self.background: dict[str, Any] = {}
+        self.preparations: dict[str, asyncio.Task[None]] = {}
+        self.runnable: dict[tuple[str, str], tuple[object, Any]] = {}
+        self.events_wanted = asyncio.Event()
+        self.event_work: asyncio.Task[None] | None = None
