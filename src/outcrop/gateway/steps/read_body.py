@@ -10,8 +10,11 @@ from outcrop.aws.signatures.sigv4 import UNSIGNED_PAYLOAD, Claim, SigningKey
 from outcrop.gateway.call import Call
 from outcrop.gateway.connection import Connection, RequestTooLarge
 
-# The service models allow 25,000,000 bytes for an InvokeModel body, the largest that is read whole.
+# The service models allow 25,000,000 bytes for an InvokeModel body, the largest that is read whole but for code.
 MOST_BODY_BYTES = 25_000_000
+# Lambda quotas: an archive of 50 MB in Base64, and what stands around it.
+_MOST_CODE_BYTES = 70_167_211
+_WITH_CODE = frozenset({"CreateFunction", "UpdateFunctionCode", "PublishLayerVersion"})
 
 
 class MissingContentLength(ServiceError):  # AWS's name
@@ -28,9 +31,16 @@ class InvalidRequest(ServiceError):  # AWS's name
     status = 400
 
 
+def _most_bytes(call: Call) -> int:
+    route = call.routed()
+    if route.service == "lambda" and route.operation in _WITH_CODE:
+        return _MOST_CODE_BYTES
+    return MOST_BODY_BYTES
+
+
 async def read_undeclared(call: Call, connection: Connection) -> str:
     """Read the whole body of a request that declares no content hash, and return its hex SHA-256."""
-    body = call.request.body or await connection.read_all(MOST_BODY_BYTES)
+    body = call.request.body or await connection.read_all(_most_bytes(call))
     call.request.body = body
     return sha256(body).hexdigest()
 
@@ -60,7 +70,7 @@ async def read_declared(
     elif route.streams_request:
         stream = _plain_body(connection, declared, route.protocol)
     else:
-        body = call.request.body or await connection.read_all(MOST_BODY_BYTES)
+        body = call.request.body or await connection.read_all(_most_bytes(call))
         if declared != UNSIGNED_PAYLOAD:
             payloads.check_digest(sha256(body).hexdigest(), declared, route.protocol)
         call.request.body = body
@@ -73,7 +83,7 @@ async def read_unsigned(call: Call, connection: Connection) -> None:
     if call.routed().streams_request:
         call.request.stream = payloads.PlainBody(connection.pieces(), connection.size_bytes)
     else:
-        call.request.body = call.request.body or await connection.read_all(MOST_BODY_BYTES)
+        call.request.body = call.request.body or await connection.read_all(_most_bytes(call))
 
 
 def _plain_body(connection: Connection, declared: str, protocol: str) -> ByteStream:
@@ -115,6 +125,7 @@ async def _attach(call: Call, stream: ByteStream) -> None:
     if call.routed().streams_request:
         call.request.stream = stream
         return
-    if (stream.size_bytes or 0) > MOST_BODY_BYTES:
-        raise RequestTooLarge(f"The request body exceeds {MOST_BODY_BYTES:,} bytes.")
+    most_bytes = _most_bytes(call)
+    if (stream.size_bytes or 0) > most_bytes:
+        raise RequestTooLarge(f"The request body exceeds {most_bytes:,} bytes.")
     call.request.body = b"".join([piece async for piece in stream])

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from outcrop.aws.operation import operation
 from outcrop.services.platform import Context
 from outcrop.services.s3 import encryption
+from outcrop.services.s3.code_bucket import get_code, is_code_bucket
 from outcrop.services.s3.conditions import check_read, write_condition
 from outcrop.services.s3.errors import (
     InvalidArgument,
@@ -101,6 +102,8 @@ def get_object(
         KMS.…: KMS would not open its key.
     """
     encryption.refuse_wish_to_read(context)
+    if is_code_bucket(request["Bucket"]):
+        return get_code(request, context)
     stored = find_object(request, context)
     if request.keys() <= _SIMPLE_READ:
         content = context.platform.objects.read_small(stored)
