@@ -16,6 +16,7 @@ from outcrop.config import Settings
 from outcrop.core.clock import SystemClock
 from outcrop.core.times import now_us
 from outcrop.crypto.certificates import ensure_certificate
+from outcrop.functions.host import FunctionHost
 from outcrop.gateway.gateway import Gateway
 from outcrop.gateway.operations import Operations, collect_operations
 from outcrop.gateway.server import Listening, run_server
@@ -33,6 +34,8 @@ from outcrop.inference.pool import EnginePool
 from outcrop.log import configure_logging
 from outcrop.services.bedrock import workflows
 from outcrop.services.kms import destruction
+from outcrop.services.lambda_ import startup as functions_startup
+from outcrop.services.lambda_.role_session import credentials_of_role
 from outcrop.services.platform import Platform
 from outcrop.services.resources import ServiceResources
 from outcrop.services.s3.cors import CrossOrigin
@@ -44,6 +47,7 @@ from outcrop.storage.bucket_configuration import BucketConfigurations
 from outcrop.storage.database.engine import Database
 from outcrop.storage.database.migrations import bring_up_to_date
 from outcrop.storage.durable import Durable
+from outcrop.storage.functions import FunctionStore
 from outcrop.storage.home import Home
 from outcrop.storage.identities import IdentityStore
 from outcrop.storage.kms_keys.materials import Materials
@@ -63,6 +67,7 @@ BUILT_SERVICES = (
     "cloudtrail",
     "iam",
     "kms",
+    "lambda",
     "s3",
     "secretsmanager",
     "service-quotas",
@@ -70,7 +75,6 @@ BUILT_SERVICES = (
 )
 # Routed although nothing of them is built yet: their callers get a typed answer in their own protocol.
 FURTHER_SERVICES = (
-    "lambda",
     "stepfunctions",
     "secretsmanager",
     "ses",
@@ -123,6 +127,7 @@ def _serve_locked(
     platform, gateway = _compose(settings, home, database, root_key)
     workflows.register(platform)
     platform.objects.sweep()
+    platform.function_store.packages.sweep()
     secret_rows.sweep(database, now_us(clock))
     destruction.sweep(database, platform.kms_materials, clock)
 
@@ -134,6 +139,9 @@ def _serve_locked(
         # Recovered jobs may call the gateway at once, so it listens first.
         await asyncio.to_thread(platform.durable.launch)
         lifecycle.start()
+        platform.functions.endpoint = f"http://127.0.0.1:{listening.port}"
+        platform.functions.reachable_ports = (listening.port, listening.tls_port)
+        functions_startup.resume(platform)
         await asyncio.to_thread(platform.mailer.start)
         platform.notifications.wake()
         if on_started is not None:
@@ -148,6 +156,8 @@ def _serve_locked(
         await asyncio.to_thread(platform.durable.shutdown)
         await platform.notifications.close()
         await asyncio.to_thread(platform.mailer.close)
+        await functions_startup.stop(platform)
+        await platform.functions.close()
         await platform.engines.close()
         gateway.close()
         platform.audit.close()
@@ -196,6 +206,8 @@ def _compose(
         base_models=BaseModelStore(home, settings.model_aliases, BUNDLED_MODEL),
         engines=EnginePool(settings, home),
         supervisor=Supervisor(settings),
+        function_store=FunctionStore(home.functions, database, service_keys),
+        functions=FunctionHost(settings, home.functions / "host", credentials_of_role(directory)),
         audit=audit,
         quotas=Quotas(database),
         mailer=Mailer(

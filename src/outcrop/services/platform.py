@@ -9,6 +9,7 @@ from outcrop.aws.http import FileRange
 from outcrop.aws.operation import Invoke, Principal, RequestContext
 from outcrop.config import Settings
 from outcrop.core.clock import Clock
+from outcrop.functions.host import FunctionHost
 from outcrop.governance.audit.trail import AuditTrail
 from outcrop.governance.mailer import Mailer
 from outcrop.governance.notifications import Notifications
@@ -19,6 +20,7 @@ from outcrop.storage.base_models import BaseModelStore
 from outcrop.storage.bucket_configuration import BucketConfigurations
 from outcrop.storage.database.engine import Database
 from outcrop.storage.durable import Durable
+from outcrop.storage.functions import FunctionStore
 from outcrop.storage.home import Home
 from outcrop.storage.kms_keys.materials import Materials
 from outcrop.storage.objects import ObjectStore
@@ -51,6 +53,8 @@ class Platform:
     base_models: BaseModelStore
     engines: EnginePool
     supervisor: Supervisor
+    function_store: FunctionStore
+    functions: FunctionHost
     audit: AuditTrail
     quotas: Quotas
     mailer: Mailer

@@ -85,6 +85,11 @@ class Home:
         return self.path / "engines"
 
     @property
+    def functions(self) -> Path:
+        """Code of functions: sealed packages, their unpacked copies, and what the host needs."""
+        return self.path / "functions"
+
+    @property
     def audit(self) -> Path:
         """The audit trail: events, their payloads, signed checkpoints."""
         return self.path / "audit"
