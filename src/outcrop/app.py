@@ -34,6 +34,7 @@ from outcrop.inference.pool import EnginePool
 from outcrop.log import configure_logging
 from outcrop.services.bedrock import workflows
 from outcrop.services.kms import destruction
+from outcrop.services.lambda_.role_session import credentials_of_role
 from outcrop.services.lambda_ import startup as functions_startup
 from outcrop.services.lambda_.role_session import credentials_of_role
 from outcrop.services.platform import Platform
@@ -136,6 +137,7 @@ def _serve_locked(
     async def start(listening: Listening) -> None:
         platform.audit.start()
         platform.loop = asyncio.get_running_loop()
+        platform.functions.server_listens(listening.port, listening.tls_port)
         # Recovered jobs may call the gateway at once, so it listens first.
         await asyncio.to_thread(platform.durable.launch)
         lifecycle.start()
@@ -205,6 +207,12 @@ def _compose(
         durable=Durable(database, workflows.queues(settings)),
         base_models=BaseModelStore(home, settings.model_aliases, BUNDLED_MODEL),
         engines=EnginePool(settings, home),
+        functions=FunctionHost(
+            settings,
+            home.functions,
+            credentials_of_role(directory),
+            home.certificates / "ca.pem",
+        ),
         supervisor=Supervisor(settings),
         function_store=FunctionStore(home.functions, database, service_keys),
         functions=FunctionHost(settings, home.functions / "host", credentials_of_role(directory)),

@@ -106,8 +106,7 @@ class Surroundings:
     Attributes:
         folder: private; a folder for each process is made in it.
         walls: names of the walls to put up.
-        endpoint: AWS_ENDPOINT_URL.
-        ports: of the server, reachable from within.
+        doors: address and port where the server listens, the one of plain HTTP first; both are reachable from within.
         certificates: file of CA certificates; None for the system's.
         memory_for_temporary_bytes: what may still be given to /tmp folders in memory.
     """
@@ -115,11 +114,20 @@ class Surroundings:
     launcher: Launcher
     folder: Path
     walls: tuple[str, ...]
-    endpoint: str
-    ports: tuple[int, ...]
+    doors: tuple[tuple[str, int], ...]
     certificates: Path | None
     memory_for_temporary_bytes: int
     next_user: int = 0
+
+    @property
+    def endpoint(self) -> str:
+        """What AWS_ENDPOINT_URL is inside; empty while the server does not listen."""
+        if not self.doors:
+            return ""
+        host, port = self.doors[0]
+        # In its own network a function finds the server on its own loopback address.
+        host = "127.0.0.1" if NETWORK in self.walls else host
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
     @property
     def staging(self) -> Path:
@@ -469,7 +477,7 @@ class Environment:
             temporary=str(temporary),
             temporary_bytes=self._temporary_bytes,
             staging=str(around.staging),
-            ports=around.ports,
+            ports=tuple(port for _, port in around.doors),
             environment=variables,
             outer_user=user,
             file_bytes=0 if self._temporary_bytes else wanted_bytes,
@@ -507,9 +515,9 @@ class Environment:
 
     async def _open(self, doors: list[socket.socket]) -> None:
         await self._serve_api(doors[0], "")
-        for door, port in zip(doors[1:], self._surroundings.ports, strict=True):
+        for door, (host, port) in zip(doors[1:], self._surroundings.doors, strict=True):
             door.setblocking(False)
-            relay = Relay(port)
+            relay = Relay(host, port)
             self._relays.append(relay)
             self._servers.append(await asyncio.start_server(relay.carry, sock=door))
         if self.state is State.ENDED:

@@ -4,6 +4,7 @@ It knows no Lambda API: who may invoke, where a package comes from and what beco
 """
 
 import asyncio
+import ipaddress
 import os
 import shutil
 import time
@@ -39,6 +40,7 @@ __all__ = [
     "Wall",
 ]
 
+_LOOPBACK = "127.0.0.1"
 _PART_OF_MEMORY_FOR_TEMPORARY = 4
 
 Credentials = Callable[[FunctionCode], Mapping[str, str]]
@@ -57,10 +59,6 @@ class FunctionHost:
             a process is replaced before its credentials expire.
         certificates: file of CA certificates, shown to functions as AWS_CA_BUNDLE; or None.
 
-    Attributes:
-        endpoint: what AWS_ENDPOINT_URL is inside; set when the server listens.
-        reachable_ports: ports of the server's loopback address that a function can reach under the same
-            numbers of its own; set when the server listens.
     """
 
     def __init__(
@@ -70,8 +68,7 @@ class FunctionHost:
         credentials: Credentials,
         certificates: Path | None = None,
     ) -> None:
-        self.endpoint = ""
-        self.reachable_ports: tuple[int, ...] = ()
+        self._doors: tuple[tuple[str, int], ...] = ()
         self._settings = settings
         self._folder = folder
         self._credentials = credentials
@@ -83,6 +80,20 @@ class FunctionHost:
         self._running: Counter[str] = Counter()
         self._jobs: set[asyncio.Task[Invocation]] = set()
         self._is_closed = False
+
+    def server_listens(self, port: int, tls_port: int) -> None:
+        """Say where the server is, before the first function is invoked.
+
+        A function reaches both ports under the same numbers on its own loopback address, the first by
+        AWS_ENDPOINT_URL.
+
+        Args:
+            port: of plain HTTP.
+            tls_port: of HTTPS.
+        """
+        host = self._settings.host
+        plain = host if _is_loopback(host) or self._settings.allow_plain_http else _LOOPBACK
+        self._doors = ((_reachable(plain), port), (_reachable(host), tls_port))
 
     async def invoke(  # noqa: PLR0913  # each names one thing a caller may say
         self,
@@ -198,8 +209,7 @@ class FunctionHost:
             launcher=self._launcher,
             folder=self._folder,
             walls=walls,
-            endpoint=self.endpoint,
-            ports=self.reachable_ports,
+            doors=self._doors,
             certificates=self._certificates,
             memory_for_temporary_bytes=memory_bytes // _PART_OF_MEMORY_FOR_TEMPORARY,
         )
@@ -212,6 +222,17 @@ class FunctionHost:
             self._settings.function_idle_seconds,
         )
         return self._pool
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _reachable(host: str) -> str:
+    return _LOOPBACK if host in {"0.0.0.0", "::"} else host  # noqa: S104  # compared, not listened on
 
 
 def _invocation(code: FunctionCode, job: Job, outcome: Outcome, log_stream: str) -> Invocation:

@@ -8,13 +8,15 @@ _MOST_CONNECTIONS = 256
 
 
 class Relay:
-    """Connections from one function's network to one port of the server's loopback address.
+    """Connections from one function's network to one port of the server.
 
     Args:
+        host: where the server listens.
         port: the server's.
     """
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, host: str, port: int) -> None:
+        self._host = host
         self._port = port
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -40,7 +42,7 @@ class Relay:
             task.cancel()
 
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there_reader, there_writer = await asyncio.open_connection("127.0.0.1", self._port)
+        there_reader, there_writer = await asyncio.open_connection(self._host, self._port)
         back = asyncio.create_task(_pump(there_reader, writer))
         try:
             await _pump(reader, there_writer)

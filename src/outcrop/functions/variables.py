@@ -37,9 +37,10 @@ def environment(  # noqa: PLR0913  # each is one thing the variables tell
         "PATH": "/var/lang/bin:/usr/local/bin:/usr/bin/:/bin:/opt/bin",
         "LD_LIBRARY_PATH": f"/var/lang/lib:/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:{task_root}:"
         f"{task_root}/lib:/opt/lib",
-        "AWS_ENDPOINT_URL": endpoint,
         "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
     }
+    if endpoint:
+        defaults["AWS_ENDPOINT_URL"] = endpoint
     if certificates:
         defaults["AWS_CA_BUNDLE"] = CERTIFICATES if is_walled else certificates
     if is_walled:

@@ -90,6 +90,11 @@ class Home:
         return self.path / "functions"
 
     @property
+    def functions(self) -> Path:
+        """Folders of running functions; nothing that must last."""
+        return self.path / "functions"
+
+    @property
     def audit(self) -> Path:
         """The audit trail: events, their payloads, signed checkpoints."""
         return self.path / "audit"
