@@ -34,7 +34,6 @@ from outcrop.inference.pool import EnginePool
 from outcrop.log import configure_logging
 from outcrop.services.bedrock import workflows
 from outcrop.services.kms import destruction
-from outcrop.services.lambda_.role_session import credentials_of_role
 from outcrop.services.lambda_ import startup as functions_startup
 from outcrop.services.lambda_.role_session import credentials_of_role
 from outcrop.services.platform import Platform
@@ -141,8 +140,6 @@ def _serve_locked(
         # Recovered jobs may call the gateway at once, so it listens first.
         await asyncio.to_thread(platform.durable.launch)
         lifecycle.start()
-        platform.functions.endpoint = f"http://127.0.0.1:{listening.port}"
-        platform.functions.reachable_ports = (listening.port, listening.tls_port)
         functions_startup.resume(platform)
         await asyncio.to_thread(platform.mailer.start)
         platform.notifications.wake()
@@ -215,7 +212,6 @@ def _compose(
         ),
         supervisor=Supervisor(settings),
         function_store=FunctionStore(home.functions, database, service_keys),
-        functions=FunctionHost(settings, home.functions / "host", credentials_of_role(directory)),
         audit=audit,
         quotas=Quotas(database),
         mailer=Mailer(

@@ -52,7 +52,6 @@ class Platform:
     durable: Durable
     base_models: BaseModelStore
     engines: EnginePool
-    functions: FunctionHost
     supervisor: Supervisor
     function_store: FunctionStore
     functions: FunctionHost
