@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+
+from outcrop.workflows.asl.compilation import compile_machine
 from outcrop.workflows.asl.machine import (
     Catcher,
     ChoiceRule,
@@ -22,7 +25,7 @@ from outcrop.workflows.asl.machine import (
     TaskState,
     WaitState,
 )
-from outcrop.workflows.asl.validation import Diagnostic, InvalidDefinition
+from outcrop.workflows.asl.validation import Diagnostic, InvalidDefinition, validate
 
 __all__ = [
     "Catcher",
@@ -55,4 +58,7 @@ def parse_definition(text: str, machine_type: str = "STANDARD") -> Machine:
     Raises:
         InvalidDefinition: AWS would not accept the definition; it carries the diagnostics.
     """
-    raise NotImplementedError(text, machine_type)
+    errors = tuple(found for found in validate(text, machine_type) if found.severity == "ERROR")
+    if errors:
+        raise InvalidDefinition(errors)
+    return compile_machine(json.loads(text))

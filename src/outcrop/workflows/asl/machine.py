@@ -55,13 +55,18 @@ class Retrier:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Catcher:
-    """One entry of Catch; result_path is None for the whole input, () never occurs elsewhere."""
+    """One entry of Catch.
+
+    Attributes:
+        place: puts the error output into the raw input, or None where it replaces it.
+        keeps_input: whether ResultPath is null: the error output goes nowhere.
+    """
 
     index: int
     error_equals: tuple[str, ...]
     next: str
     place: Callable[[Any, Any], Any] | None = None
-    result_path_text: str = "$"
+    keeps_input: bool = False
     assign: Evaluator | None = None
     output: Evaluator | None = None
     comment: str = ""
@@ -74,6 +79,9 @@ class State:
     Attributes:
         next: the following state, or None where the state ends its machine or is a Choice.
         is_end: whether the machine ends here (also true of Succeed and Fail).
+        place: puts the result into the raw input (ResultPath), or None where it replaces it.
+        keeps_input: whether ResultPath is null: the result is dropped.
+        parameters: Parameters or Arguments.
         source: the state as written in the definition, for TestState and DescribeMapRun.
     """
 
@@ -89,8 +97,8 @@ class State:
     output_path: Evaluator | None = None
     parameters: Evaluator | None = None
     result_selector: Evaluator | None = None
-    result_path: Callable[[Any, Any], Any] | None = None
-    result_path_text: str | None = "$"
+    place: Callable[[Any, Any], Any] | None = None
+    keeps_input: bool = False
     assign: Evaluator | None = None
     output: Evaluator | None = None
     source: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
@@ -172,7 +180,7 @@ class ItemReader:
 
     resource: str
     parameters: Evaluator | None = None
-    config: Mapping[str, Any] = field(default_factory=dict)
+    config: Evaluator | None = None
     max_items: Evaluator | None = None
 
 
@@ -191,7 +199,7 @@ class ResultWriter:
 
     resource: str | None = None
     parameters: Evaluator | None = None
-    config: Mapping[str, Any] = field(default_factory=dict)
+    config: Evaluator | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,7 +218,6 @@ class MapState(State):
     is_distributed: bool = False
     execution_type: Literal["STANDARD", "EXPRESS"] = "STANDARD"
     items: Evaluator | None = None
-    items_path_text: str | None = None
     item_selector: Evaluator | None = None
     item_reader: ItemReader | None = None
     item_batcher: ItemBatcher | None = None

@@ -2,42 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from outcrop.workflows.asl.diagnostics import (
+    SCHEMA,
+    Diagnostic,
+    Findings,
+    InvalidDefinition,
+    message_of,
+)
+from outcrop.workflows.asl.json_reading import read_json
+from outcrop.workflows.asl.reachability import check_transitions
+from outcrop.workflows.asl.schema import check_machine
 
-
-@dataclass(frozen=True, slots=True)
-class Diagnostic:
-    """One finding of ValidateStateMachineDefinition."""
-
-    severity: Literal["ERROR", "WARNING"]
-    code: str
-    message: str
-    location: str | None = None
-
-
-class InvalidDefinition(Exception):
-    """A definition that CreateStateMachine refuses.
-
-    `str(error)` is AWS's message: `Invalid State Machine Definition: 'CODE: message at /…'`.
-    """
-
-    def __init__(self, diagnostics: Sequence[Diagnostic]) -> None:
-        self.diagnostics = tuple(diagnostics)
-        super().__init__(message_of(self.diagnostics))
-
-
-def message_of(diagnostics: Sequence[Diagnostic]) -> str:
-    """Return the message of CreateStateMachine for findings of severity ERROR."""
-    raise NotImplementedError(diagnostics)
+__all__ = ["Diagnostic", "InvalidDefinition", "message_of", "validate"]
 
 
 def validate(text: str, machine_type: str = "STANDARD") -> tuple[Diagnostic, ...]:
     """Return every finding about a definition, in AWS's order; empty where it is sound.
 
+    Transitions are looked at once the fields are right.
+
     Args:
         text: the definition as handed in.
         machine_type: STANDARD or EXPRESS; an EXPRESS machine may not wait for jobs or tokens.
     """
-    raise NotImplementedError(text, machine_type)
+    not_an_object = Diagnostic("ERROR", SCHEMA, "Definition must be a valid JSON object")
+    if not text.strip():
+        return (not_an_object,)
+    definition, complaint = read_json(text)
+    if complaint is not None:
+        return (complaint,)
+    if not isinstance(definition, dict):
+        return (not_an_object,)
+    findings = Findings()
+    check_machine(definition, findings, is_express=machine_type == "EXPRESS")
+    if not findings.all:
+        check_transitions(definition, findings)
+    return tuple(findings.all)
