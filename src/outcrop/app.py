@@ -23,6 +23,7 @@ from outcrop.gateway.server import Listening, run_server
 from outcrop.governance.audit.recorder import Recorder
 from outcrop.governance.audit.retention import Retention
 from outcrop.governance.audit.trail import AuditTrail
+from outcrop.governance.event_bus import EventBus
 from outcrop.governance.mail.identities import VERIFICATION_PATH
 from outcrop.governance.mailer import Mailer
 from outcrop.governance.quotas import Quotas
@@ -65,6 +66,7 @@ BUILT_SERVICES = (
     "bedrock",
     "bedrock-runtime",
     "cloudtrail",
+    "events",
     "iam",
     "kms",
     "lambda",
@@ -80,7 +82,6 @@ FURTHER_SERVICES = (
     "ses",
     "sesv2",
     "sns",
-    "events",
     "logs",
     "cloudwatch",
     "service-quotas",
@@ -139,6 +140,7 @@ def _serve_locked(
         platform.functions.server_listens(listening.port, listening.tls_port)
         # Recovered jobs may call the gateway at once, so it listens first.
         await asyncio.to_thread(platform.durable.launch)
+        platform.events.start()
         lifecycle.start()
         functions_startup.resume(platform)
         await asyncio.to_thread(platform.mailer.start)
@@ -151,6 +153,7 @@ def _serve_locked(
     async def stop() -> None:
         # Workflows unwind while their in-process calls can still be answered.
         platform.supervisor.close()
+        await platform.events.stop()
         await asyncio.to_thread(lifecycle.stop)
         await asyncio.to_thread(platform.durable.shutdown)
         await platform.notifications.close()
@@ -214,6 +217,7 @@ def _compose(
         function_store=FunctionStore(home.functions, database, service_keys),
         audit=audit,
         quotas=Quotas(database),
+        events=EventBus(database, clock, root_key.account_id, directory),
         mailer=Mailer(
             database,
             service_keys,
@@ -242,4 +246,5 @@ def _compose(
         },
     )
     platform.attach(gateway.invoke)
+    platform.events.attach(gateway.invoke, lambda: platform.loop)
     return platform, gateway

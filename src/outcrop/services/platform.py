@@ -11,6 +11,7 @@ from outcrop.config import Settings
 from outcrop.core.clock import Clock
 from outcrop.functions.host import FunctionHost
 from outcrop.governance.audit.trail import AuditTrail
+from outcrop.governance.event_bus import EventBus
 from outcrop.governance.mailer import Mailer
 from outcrop.governance.notifications import Notifications
 from outcrop.governance.quotas import Quotas
@@ -57,6 +58,7 @@ class Platform:
     functions: FunctionHost
     audit: AuditTrail
     quotas: Quotas
+    events: EventBus
     mailer: Mailer
     token_key: bytes = field(repr=False)
     loop: asyncio.AbstractEventLoop | None = None

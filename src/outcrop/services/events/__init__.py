@@ -1,0 +1,1 @@
+"""Amazon EventBridge: buses, rules and their targets; what happens to an event is in governance/event_bus.py."""
