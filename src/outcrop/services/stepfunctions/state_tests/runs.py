@@ -145,13 +145,11 @@ def _show_result(run: Run, result: Any) -> None:
     if state.result_selector is not None:
         result = state.result_selector(result, test.scope)
     run.show("afterResultSelector", result)
-    if state.result_path_text is None:
-        placed = test.input
-    elif state.result_path is None:
-        placed = result
-    else:
-        placed = state.result_path(test.input, result)
-    run.show("afterResultPath", placed)
+    if state.keeps_input:
+        result = test.input
+    elif state.place is not None:
+        result = state.place(test.input, result)
+    run.show("afterResultPath", result)
 
 
 async def _wait(run: Run, state: WaitState, effective: Any) -> None:
