@@ -24,6 +24,7 @@ from outcrop.governance.audit.recorder import Recorder
 from outcrop.governance.audit.retention import Retention
 from outcrop.governance.audit.trail import AuditTrail
 from outcrop.governance.event_bus import EventBus
+from outcrop.governance.invocation_log import InvocationLog
 from outcrop.governance.mail.identities import VERIFICATION_PATH
 from outcrop.governance.mailer import Mailer
 from outcrop.governance.quotas import Quotas
@@ -34,9 +35,12 @@ from outcrop.identity.rules import load_rules
 from outcrop.inference.pool import EnginePool
 from outcrop.log import configure_logging
 from outcrop.services.bedrock import workflows
+from outcrop.services.bedrock.invocation_delivery import InvocationDelivery
 from outcrop.services.kms import destruction
 from outcrop.services.lambda_ import startup as functions_startup
 from outcrop.services.lambda_.role_session import credentials_of_role
+from outcrop.services.logs import encryption as log_encryption
+from outcrop.services.logs import metric_filters
 from outcrop.services.platform import Platform
 from outcrop.services.resources import ServiceResources
 from outcrop.services.s3.cors import CrossOrigin
@@ -53,6 +57,8 @@ from outcrop.storage.home import Home
 from outcrop.storage.identities import IdentityStore
 from outcrop.storage.kms_keys.materials import Materials
 from outcrop.storage.kms_keys.root_of_trust import open_root_of_trust
+from outcrop.storage.logs import LogStore
+from outcrop.storage.metrics import Metrics
 from outcrop.storage.objects.external import external_bucket
 from outcrop.storage.objects.store import ObjectStore
 from outcrop.storage.secrets import rows as secret_rows
@@ -66,24 +72,24 @@ BUILT_SERVICES = (
     "bedrock",
     "bedrock-runtime",
     "cloudtrail",
+    "cloudwatch",
     "events",
     "iam",
     "kms",
     "lambda",
+    "logs",
     "s3",
     "secretsmanager",
     "service-quotas",
+    "ses",
+    "sesv2",
+    "sns",
     "sts",
 )
 # Routed although nothing of them is built yet: their callers get a typed answer in their own protocol.
 FURTHER_SERVICES = (
     "stepfunctions",
     "secretsmanager",
-    "ses",
-    "sesv2",
-    "sns",
-    "logs",
-    "cloudwatch",
     "service-quotas",
 )
 
@@ -133,6 +139,8 @@ def _serve_locked(
     destruction.sweep(database, platform.kms_materials, clock)
 
     lifecycle = LifecycleThread(platform)
+    invocations = InvocationDelivery(platform)
+    platform.invocation_log.wake = invocations.wake
 
     async def start(listening: Listening) -> None:
         platform.audit.start()
@@ -143,6 +151,8 @@ def _serve_locked(
         platform.events.start()
         lifecycle.start()
         functions_startup.resume(platform)
+        platform.logs.start()
+        invocations.start()
         await asyncio.to_thread(platform.mailer.start)
         platform.notifications.wake()
         if on_started is not None:
@@ -161,6 +171,9 @@ def _serve_locked(
         await functions_startup.stop(platform)
         await platform.functions.close()
         await platform.engines.close()
+        await asyncio.to_thread(invocations.close)
+        await asyncio.to_thread(platform.logs.close)
+        await asyncio.to_thread(platform.metrics.close)
         gateway.close()
         platform.audit.close()
         platform.objects.close()
@@ -218,6 +231,9 @@ def _compose(
         audit=audit,
         quotas=Quotas(database),
         events=EventBus(database, clock, root_key.account_id, directory),
+        logs=LogStore(home.log_events, database, service_keys, clock),
+        metrics=Metrics(database, clock),
+        invocation_log=InvocationLog(home.invocations, database, service_keys),
         mailer=Mailer(
             database,
             service_keys,
@@ -247,4 +263,6 @@ def _compose(
     )
     platform.attach(gateway.invoke)
     platform.events.attach(gateway.invoke, lambda: platform.loop)
+    platform.logs.unlock = log_encryption.unlocker(platform)
+    platform.logs.watch = metric_filters.watcher(platform)
     return platform, gateway

@@ -22,6 +22,7 @@ from outcrop.core.clock import Clock
 from outcrop.crypto.certificates import ensure_certificate
 from outcrop.gateway.server import Listening, serve
 from outcrop.identity.credentials import load_or_make_root_key
+from outcrop.services.bedrock.invocation_delivery import InvocationDelivery
 from outcrop.storage.database.engine import Database
 from outcrop.storage.database.migrations import upgrade
 from outcrop.storage.home import Home
@@ -65,7 +66,14 @@ class ComposedServer:
         self.home = Home(folder)
         self.home.prepare()
         self.root_key = load_or_make_root_key(self.home.root_key, "123456789012")
-        self.settings = Settings(home=folder, port=0, tls_port=0, account_id="123456789012")
+        self.settings = Settings(
+            home=folder,
+            port=0,
+            tls_port=0,
+            account_id="123456789012",
+            # A container may lack a wall; whether each stands is tested in tests/functions.
+            function_isolation="available",
+        )
         self.certificate = ensure_certificate(self.home.certificates, self.settings.host)
         self.database = Database.at(self.home.database)
         upgrade(self.database)
@@ -75,6 +83,8 @@ class ComposedServer:
         self.clock = MovableClock()
         self.platform.clock = self.clock
         self.port = 0
+        self.invocations = InvocationDelivery(self.platform, pause_seconds=0.2)
+        self.platform.invocation_log.wake = self.invocations.wake
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
         self._started = threading.Event()
@@ -88,6 +98,9 @@ class ComposedServer:
     def stop(self) -> None:
         assert self._loop is not None
         assert self._stop is not None
+        self.invocations.close()
+        self.platform.logs.close()
+        self.platform.metrics.close()
         self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join(START_SECONDS)
         self.gateway.close()
@@ -101,6 +114,7 @@ class ComposedServer:
 
         def started(listening: Listening) -> None:
             self.port = listening.port
+            self.platform.functions.server_listens(listening.port, listening.tls_port)
             assert self._loop is not None
             self._loop.call_later(0.05, self._started.set)
 
@@ -109,7 +123,7 @@ class ComposedServer:
             self.settings,
             self.certificate,
             started,
-            lambda: None,
+            self.platform.functions.close,
             stop=self._stop,
         )
 

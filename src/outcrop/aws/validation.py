@@ -28,6 +28,8 @@ _PATTERN_TIMEOUT_SECONDS = (
 _REMEMBERED_VALUES = 64
 _SHOWN_CHARACTERS = 1024
 _SENSITIVE = "***"
+# Services with a word of their own for a request that breaks the model.
+_OWN_CODES = {"logs": "InvalidParameterException"}
 # S3 says no more of a document that does not fit.
 MALFORMED_XML = (
     "The XML you provided was not well-formed or did not validate against our published schema"
@@ -46,6 +48,7 @@ def compile_validator(operation: OperationModel, protocol: str) -> Validator:
         return lambda _parameters: None
     check_input = check
     code = {"query": "ValidationError", "rest-xml": "InvalidArgument"}.get(protocol)
+    code = _OWN_CODES.get(operation.service_model.service_name, code)
     document = str(shape.serialization.get("payload", "")) if protocol == "rest-xml" else ""
 
     def validate(parameters: Mapping[str, Any]) -> None:

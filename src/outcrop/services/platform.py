@@ -12,6 +12,7 @@ from outcrop.core.clock import Clock
 from outcrop.functions.host import FunctionHost
 from outcrop.governance.audit.trail import AuditTrail
 from outcrop.governance.event_bus import EventBus
+from outcrop.governance.invocation_log import InvocationLog
 from outcrop.governance.mailer import Mailer
 from outcrop.governance.notifications import Notifications
 from outcrop.governance.quotas import Quotas
@@ -24,6 +25,8 @@ from outcrop.storage.durable import Durable
 from outcrop.storage.functions import FunctionStore
 from outcrop.storage.home import Home
 from outcrop.storage.kms_keys.materials import Materials
+from outcrop.storage.logs import LogStore
+from outcrop.storage.metrics import Metrics
 from outcrop.storage.objects import ObjectStore
 from outcrop.storage.service_keys import ServiceKeys
 from outcrop.training.supervisor import Supervisor
@@ -59,6 +62,9 @@ class Platform:
     audit: AuditTrail
     quotas: Quotas
     events: EventBus
+    logs: LogStore
+    metrics: Metrics
+    invocation_log: InvocationLog
     mailer: Mailer
     token_key: bytes = field(repr=False)
     loop: asyncio.AbstractEventLoop | None = None

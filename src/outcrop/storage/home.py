@@ -86,11 +86,6 @@ class Home:
 
     @property
     def functions(self) -> Path:
-        """Code of functions: sealed packages, their unpacked copies, and what the host needs."""
-        return self.path / "functions"
-
-    @property
-    def functions(self) -> Path:
         """Folders of running functions; nothing that must last."""
         return self.path / "functions"
 
@@ -108,6 +103,16 @@ class Home:
     def logs(self) -> Path:
         """Logs of processes that the server starts."""
         return self.path / "logs"
+
+    @property
+    def log_events(self) -> Path:
+        """What log groups hold, sealed, and the journal before it."""
+        return self.path / "log-events"
+
+    @property
+    def invocations(self) -> Path:
+        """Journal of the invocations that are still to be logged where their region wants them."""
+        return self.path / "invocations"
 
     def prepare(self) -> None:
         """Make the folder and its parts where they are missing; the folder is the owner's alone.

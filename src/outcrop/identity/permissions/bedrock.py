@@ -134,7 +134,20 @@ def _list_tags_for_resource(parameters: Parameters, _scope: Scope) -> Sequence[N
     return (Need("bedrock:ListTagsForResource", parameters["resourceARN"]),)
 
 
+def _put_invocation_logging(parameters: Parameters, _scope: Scope) -> Sequence[Need]:
+    needs = [Need("bedrock:PutModelInvocationLoggingConfiguration")]
+    if cloud_watch := parameters["loggingConfig"].get("cloudWatchConfig"):
+        context = {"iam:PassedToService": _SERVICE}
+        needs.append(Need("iam:PassRole", cloud_watch["roleArn"], context))
+    return needs
+
+
 NEEDS: Mapping[str, Rule] = {
+    "PutModelInvocationLoggingConfiguration": _put_invocation_logging,
+    "GetModelInvocationLoggingConfiguration": _everywhere("GetModelInvocationLoggingConfiguration"),
+    "DeleteModelInvocationLoggingConfiguration": _everywhere(
+        "DeleteModelInvocationLoggingConfiguration"
+    ),
     "CreateModelCustomizationJob": _create_model_customization_job,
     "GetModelCustomizationJob": _on(
         "GetModelCustomizationJob", "model-customization-job", "jobIdentifier"

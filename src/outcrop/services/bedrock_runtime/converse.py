@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from outcrop.aws.errors import ServiceError
 from outcrop.aws.operation import operation
 from outcrop.inference.engine import Finished
 from outcrop.services.bedrock_runtime.conversation import read_request
@@ -12,6 +13,7 @@ from outcrop.services.bedrock_runtime.generation import (
     open_stream,
     refuse_guardrail,
 )
+from outcrop.services.bedrock_runtime.recording import Recording
 from outcrop.services.bedrock_runtime.targets import find_target
 from outcrop.services.platform import Context
 
@@ -39,14 +41,18 @@ async def converse(request: "ConverseRequestTypeDef", context: Context) -> dict[
         ModelNotReadyException: the model is still loading.
         ModelErrorException: the engine failed.
     """
-    refuse_guardrail((request.get("guardrailConfig") or {}).get("guardrailIdentifier"))
-    target = find_target(request["modelId"], context)
-    answer = await generate(read_request(request, target.base), target, context)
-    return {
-        "output": {"message": {"role": "assistant", "content": [{"text": answer.text}]}},
-        **_stop(request, answer.finished),
-        **_totals(request, answer.finished, answer.latency_ms),
-    }
+    with Recording(request, context) as recording:
+        refuse_guardrail((request.get("guardrailConfig") or {}).get("guardrailIdentifier"))
+        target = recording.target = find_target(request["modelId"], context)
+        answer = await generate(read_request(request, target.base), target, context)
+        finished = answer.finished
+        response = {
+            "output": _output(answer.text),
+            **_stop(request, finished),
+            **_totals(request, finished, answer.latency_ms),
+        }
+        recording.finish(response, finished.input_tokens, finished.output_tokens, answer.latency_ms)
+    return response
 
 
 @operation("bedrock-runtime:ConverseStream")
@@ -58,25 +64,49 @@ async def converse_stream(
     Raises:
         ServiceError: as `converse`, before the first token; later failures end the stream.
     """
-    refuse_guardrail((request.get("guardrailConfig") or {}).get("guardrailIdentifier"))
-    target = find_target(request["modelId"], context)
-    stream = await open_stream(read_request(request, target.base), target, context)
-    return {"stream": _events(request, stream)}
+    with Recording(request, context) as recording:
+        refuse_guardrail((request.get("guardrailConfig") or {}).get("guardrailIdentifier"))
+        target = recording.target = find_target(request["modelId"], context)
+        stream = await open_stream(read_request(request, target.base), target, context)
+    return {"stream": _events(request, stream, recording)}
 
 
-async def _events(request: Mapping[str, Any], stream: TokenStream) -> AsyncIterator[dict[str, Any]]:
+async def _events(
+    request: Mapping[str, Any], stream: TokenStream, recording: Recording
+) -> AsyncIterator[dict[str, Any]]:
+    pieces: list[str] = []
     try:
         yield {"messageStart": {"role": "assistant"}}
         async for event in stream:
             if not isinstance(event, Finished):
+                pieces.append(event.text)
                 delta = {"delta": {"text": event.text}, "contentBlockIndex": 0}
                 yield {"contentBlockDelta": delta}
                 continue
+            stop = _stop(request, event)
+            latency_ms = stream.stopwatch.elapsed_ms
+            totals = _totals(request, event, latency_ms)
+            # Recorded as the whole message that it was, before its end is sent.
+            recording.finish(
+                {"output": _output("".join(pieces)), **stop, **totals},
+                event.input_tokens,
+                event.output_tokens,
+                latency_ms,
+                stream.stopwatch.first_ms,
+            )
             yield {"contentBlockStop": {"contentBlockIndex": 0}}
-            yield {"messageStop": _stop(request, event)}
-            yield {"metadata": _totals(request, event, stream.stopwatch.elapsed_ms)}
+            yield {"messageStop": stop}
+            yield {"metadata": totals}
+    except ServiceError as error:
+        recording.fail(error)
+        raise
     finally:
         await stream.aclose()
+        recording.cut_short({"output": _output("".join(pieces))}, stream.stopwatch)
+
+
+def _output(text: str) -> dict[str, Any]:
+    return {"message": {"role": "assistant", "content": [{"text": text}]}}
 
 
 def _stop(request: Mapping[str, Any], finished: Finished) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import json
 from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from outcrop.aws.errors import ValidationException
+from outcrop.aws.errors import ServiceError, ValidationException
 from outcrop.aws.operation import operation
 from outcrop.inference.dialects import InvalidBody, Invocation, parse_body
 from outcrop.inference.dialects.invocation import ScoreRequest
@@ -17,6 +17,7 @@ from outcrop.services.bedrock_runtime.generation import (
     open_stream,
     refuse_guardrail,
 )
+from outcrop.services.bedrock_runtime.recording import Recording
 from outcrop.services.bedrock_runtime.targets import Target, find_target
 from outcrop.services.platform import Context
 
@@ -40,14 +41,17 @@ async def invoke_model(request: "InvokeModelRequestTypeDef", context: Context) -
         ModelNotReadyException: the model is still loading.
         ModelErrorException: the engine failed.
     """
-    target, invocation = _read(request, context)
-    if isinstance(invocation.request, ScoreRequest):
-        body = await _score(invocation, invocation.request, target, context)
-    else:
-        answer = await generate(invocation.request, target, context)
-        finished = answer.finished
-        _report(context, answer.latency_ms, finished.input_tokens, finished.output_tokens)
-        body = invocation.render(answer.text, finished)
+    with Recording(request, context) as recording:
+        target, invocation = _read(request, context, recording)
+        if isinstance(invocation.request, ScoreRequest):
+            body = await _score(invocation, invocation.request, target, context, recording)
+        else:
+            answer = await generate(invocation.request, target, context)
+            finished = answer.finished
+            tokens = finished.input_tokens, finished.output_tokens
+            _report(context, answer.latency_ms, *tokens)
+            body = invocation.render(answer.text, finished)
+            recording.finish(body, *tokens, answer.latency_ms)
     return {"body": _encode(body), "contentType": _JSON, **_echoed(request)}
 
 
@@ -60,22 +64,29 @@ async def invoke_model_with_response_stream(
     Raises:
         ServiceError: as `invoke_model`, before the first token; later failures end the stream.
     """
-    target, invocation = _read(request, context)
-    if isinstance(invocation.request, ScoreRequest):
-        raise ValidationException(
-            "A score is one number: ask for it with InvokeModel, not streamed"
-        )
-    stream = await open_stream(invocation.request, target, context)
-    return {"body": _chunks(invocation, stream), "contentType": _JSON, **_echoed(request)}
+    with Recording(request, context) as recording:
+        target, invocation = _read(request, context, recording)
+        if isinstance(invocation.request, ScoreRequest):
+            raise ValidationException(
+                "A score is one number: ask for it with InvokeModel, not streamed"
+            )
+        stream = await open_stream(invocation.request, target, context)
+    return {
+        "body": _chunks(invocation, stream, recording),
+        "contentType": _JSON,
+        **_echoed(request),
+    }
 
 
-def _read(request: Mapping[str, Any], context: Context) -> tuple[Target, Invocation]:
+def _read(
+    request: Mapping[str, Any], context: Context, recording: Recording
+) -> tuple[Target, Invocation]:
     refuse_guardrail(request.get("guardrailIdentifier"))
     for name in ("contentType", "accept"):
         media_type = (request.get(name) or "").partition(";")[0].strip().lower()
         if media_type not in _ACCEPTED:
             raise ValidationException(f"{name} {media_type} is not supported: use {_JSON}")
-    target = find_target(request["modelId"], context)
+    target = recording.target = find_target(request["modelId"], context)
     try:
         return target, parse_body(target.base.dialect, request.get("body", b""))
     except InvalidBody as error:
@@ -83,35 +94,59 @@ def _read(request: Mapping[str, Any], context: Context) -> tuple[Target, Invocat
 
 
 async def _score(
-    invocation: Invocation, request: ScoreRequest, target: Target, context: Context
+    invocation: Invocation,
+    request: ScoreRequest,
+    target: Target,
+    context: Context,
+    recording: Recording,
 ) -> dict[str, object]:
     stopwatch = Stopwatch()
     async with engine_of(target, context) as (engine, weights):
         score = await engine.score(
             request.prompt, request.completion, weights.adapter, weights.adapter_key
         )
-    _report(context, stopwatch.elapsed_ms, None, score.tokens)
-    return invocation.render_score(score)
+    latency_ms = stopwatch.elapsed_ms
+    _report(context, latency_ms, None, score.tokens)
+    body = invocation.render_score(score)
+    recording.finish(body, None, score.tokens, latency_ms)
+    return body
 
 
-async def _chunks(invocation: Invocation, stream: TokenStream) -> AsyncIterator[dict[str, Any]]:
+async def _chunks(
+    invocation: Invocation, stream: TokenStream, recording: Recording
+) -> AsyncIterator[dict[str, Any]]:
     pieces: list[str] = []
+    bodies: list[Mapping[str, object]] = []
     try:
         async for event in stream:
             if isinstance(event, Finished):
                 body = invocation.render_last_chunk("".join(pieces), event)
+                latency_ms = stream.stopwatch.elapsed_ms
                 body["amazon-bedrock-invocationMetrics"] = {
                     "inputTokenCount": event.input_tokens,
                     "outputTokenCount": event.output_tokens,
-                    "invocationLatency": stream.stopwatch.elapsed_ms,
+                    "invocationLatency": latency_ms,
                     "firstByteLatency": stream.stopwatch.first_ms,
                 }
+                recording.finish(
+                    [*bodies, body],
+                    event.input_tokens,
+                    event.output_tokens,
+                    latency_ms,
+                    stream.stopwatch.first_ms,
+                )
             else:
                 pieces.append(event.text)
                 body = invocation.render_chunk(event)
+                if recording.is_logged:
+                    bodies.append(body)
             yield {"chunk": {"bytes": _encode(body)}}
+    except ServiceError as error:
+        recording.fail(error)
+        raise
     finally:
         await stream.aclose()
+        recording.cut_short(bodies, stream.stopwatch)
 
 
 def _encode(body: Mapping[str, object]) -> bytes:

@@ -4,6 +4,8 @@
 in files of their stream; `rows.py` holds groups and streams; `store.py` is the one door to all of it.
 """
 
-from outcrop.storage.logs.store import LogStore
+from outcrop.storage.logs.rows import GroupKey, GroupRow, StreamRow
+from outcrop.storage.logs.segments import Event, Span
+from outcrop.storage.logs.store import KeyWithheld, LogStore
 
-__all__ = ["LogStore"]
+__all__ = ["Event", "GroupKey", "GroupRow", "KeyWithheld", "LogStore", "Span", "StreamRow"]
