@@ -13,7 +13,7 @@ sns_topics = Table(
     Column("created_us", BigInteger, nullable=False),
     # DisplayName, DeliveryPolicy, KmsMasterKeyId, SignatureVersion, …: what was set, by name, JSON.
     Column("attributes_json", Text, nullable=False),
-    # The topic's policy as it was written; the default one where nobody wrote any.
+    # The policy as it was written; "" for the default one.
     Column("policy", Text, nullable=False),
     Column("subscriptions_deleted", Integer, nullable=False),
     Index("ix_sns_topics_region_name", "region", "name", unique=True),
