@@ -9,7 +9,6 @@ from typing import Any, cast
 from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from outcrop.storage.database.tables.bucket_configuration import object_acls
-from outcrop.storage.database.tables.objects import objects
 from outcrop.storage.prepared import Prepared
 
 # Grantee and permission, as services/s3/acl.py spells them.
@@ -17,17 +16,6 @@ Grants = list[list[str]]
 _OF_CONTENT = Prepared(
     select(object_acls.c.grants_json).where(object_acls.c.content_id == bindparam("content_id"))
 )
-_OF_OBJECT = Prepared(
-    select(objects.c.tags_json, objects.c.content_id).where(
-        objects.c.bucket == bindparam("bucket"), objects.c.key == bindparam("key")
-    )
-)
-
-
-def tags_and_content(connection: Connection, bucket: str, key: str) -> tuple[str, str] | None:
-    """Return the tags, as JSON or "", and the content id of what a key shows; None where it shows nothing."""
-    row = _OF_OBJECT.first(connection, bucket=bucket, key=key)
-    return None if row is None else (row[0], row[1])
 
 
 def of(connection: Connection, content_id: str) -> Grants | None:

@@ -309,12 +309,13 @@ async def test_a_put_that_fails_late_keeps_the_former_object(
 
 async def test_small_content_is_read_at_once_and_verified(probe: Probe) -> None:
     stored = await probe.put("key", b"c" * 65_536)
-    assert probe.store.read_small(stored) == b"c" * 65_536
     (path,) = probe.files()
     sealed = path.read_bytes()
     for changed in (sealed[:-1], sealed + b"x", sealed[:50] + b"x" + sealed[51:], b"x" * 99):
         path.write_bytes(changed)
         with pytest.raises((SealBroken, OSError)):
             probe.store.read_small(stored)
+    path.write_bytes(sealed)
+    assert probe.store.read_small(stored) == b"c" * 65_536
     larger = await probe.put("larger", b"c" * 65_537)
     assert probe.store.read_small(larger) is None

@@ -75,18 +75,15 @@ def facts(arn: str, platform: Platform) -> ResourceFacts:
 
 
 def _of_object(access: _Access, bucket: str, key: str, platform: Platform) -> ResourceFacts:
-    known, reader = access.of_objects, platform.database.reader
-    found = object_acls.tags_and_content(reader, bucket, key)
-    if found is None:
+    known = access.of_objects
+    stored = platform.objects.newest(bucket, key)
+    if stored is None:
         return known
-    tags_json, content_id = found
-    if tags_json:
-        tags = {
-            f"s3:ExistingObjectTag/{name}": value for name, value in json.loads(tags_json).items()
-        }
+    if stored.tags_json:
+        tags = {f"s3:ExistingObjectTag/{name}": value for name, value in stored.tags.items()}
         known = replace(known, context={**known.context, **tags})
     if access.objects_have_lists:
-        stored_grants = object_acls.of(reader, content_id)
+        stored_grants = object_acls.of(platform.database.reader, stored.content_id)
         added = _granting(
             from_stored(stored_grants), _OBJECT_ACTIONS, f"{_ARN_START}{bucket}/{key}"
         )

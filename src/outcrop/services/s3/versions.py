@@ -1,6 +1,5 @@
 """Versions: whether a bucket keeps them, and how requests name them and answers show them."""
 
-import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +19,6 @@ from outcrop.services.s3.errors import (
 )
 from outcrop.services.s3.refusals import refuse_unbuilt
 from outcrop.services.s3.uploaded_content import check_document
-from outcrop.storage import object_acls
 from outcrop.storage.objects.errors import ObjectHidden, VersionIsMarker, VersionMissing
 from outcrop.storage.objects.records import StoredObject, from_microseconds
 from outcrop.storage.objects.rows import is_version_id
@@ -145,9 +143,8 @@ def _decide_by_own_tags(stored: StoredObject, context: Context) -> None:
     Raises:
         AccessDenied: the version's own tags forbid it.
     """
-    reader = context.platform.database.reader
-    shown = object_acls.tags_and_content(reader, stored.bucket, stored.key)
-    seen: dict[str, str] = json.loads(shown[0]) if shown and shown[0] else {}
+    shown = context.platform.objects.newest(stored.bucket, stored.key)
+    seen = {} if shown is None else shown.tags
     if stored.tags == seen:
         return
     # A tag that the version does not have counts as empty; it cannot be taken back.

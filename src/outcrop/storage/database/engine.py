@@ -66,6 +66,19 @@ class Database:
             self._readers.append(connection)
         return connection
 
+    def state(self) -> tuple[Connection, int] | None:
+        """Return what differs from what this thread was last told if anybody has committed meanwhile.
+
+        None on databases that cannot say so cheaply. SQLite's number means nothing to another connection, hence the
+        two together.
+        """
+        if not self.is_sqlite:
+            return None
+        reader = self.reader
+        driver = reader.connection.driver_connection
+        assert driver is not None
+        return reader, driver.execute("PRAGMA data_version").fetchone()[0]
+
     def _open_reader(self) -> Connection:
         connection = self.engine.connect()
         if not self.is_sqlite:

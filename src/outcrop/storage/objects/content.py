@@ -27,6 +27,7 @@ from outcrop.core.errors import StorageFull
 from outcrop.crypto.sealed import SealedFile, Sealer, open_small, sealed_size
 from outcrop.storage.objects.checksums import Checksum, encode, new_checksum
 from outcrop.storage.objects.seals import Seal, file_context
+from outcrop.storage.objects.small_contents import SmallContents
 
 BLOCK_BYTES = 1 << 20
 # More than there are cores: threads that wait for the disk must not keep others from hashing.
@@ -59,6 +60,7 @@ class ContentFiles:
         self._lock = threading.Lock()
         self._held: Counter[str] = Counter()
         self._doomed: set[str] = set()
+        self._small = SmallContents()
 
     def path(self, content_id: str) -> Path:
         """Return the file of a content that is in place."""
@@ -72,6 +74,9 @@ class ContentFiles:
             SealBroken: it was changed, or the key is not its own.
             OSError: its size is another.
         """
+        remembered = self._small.get(content_id, data_key)
+        if remembered is not None:
+            return remembered
         descriptor = os.open(f"{self._data}/{content_id[:2]}/{content_id}", os.O_RDONLY)
         try:
             content = os.read(descriptor, (sealed_size(size_bytes) if data_key else size_bytes) + 1)
@@ -81,6 +86,7 @@ class ContentFiles:
             content = open_small(data_key, content, file_context(content_id))
         if len(content) != size_bytes:
             raise OSError(f"content {content_id} has another size than its row says")
+        self._small.keep(content_id, data_key, content)
         return content
 
     def open(self, content_id: str, size_bytes: int, data_key: bytes) -> "OpenContent":

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Table, bindparam, select, union_all
 from outcrop.core.clock import Clock
 from outcrop.crypto.sealed import CHUNK_BYTES
 from outcrop.storage.database.engine import Database
+from outcrop.storage.database.recent_reads import RecentReads
 from outcrop.storage.database.tables import objects as tables
 from outcrop.storage.objects import rows, seals
 from outcrop.storage.objects.buckets import Buckets
@@ -97,6 +98,7 @@ class ObjectStore:
         self.uploads = Uploads(database, clock, self._files, keys)
         parts = tables.object_parts
         self._select = _select_one(tables.objects)
+        self._recent: RecentReads[StoredObject | None] = RecentReads(database)
         self._select_version = {
             table: _select_one(table, of_version=True)
             for table in (tables.objects, tables.object_versions)
@@ -153,8 +155,8 @@ class ObjectStore:
         """
         if version_id is not None:
             return self._get_version(bucket, key, version_id)
-        row = self._select.first(self._database.reader, bucket=bucket, key=key)
-        if row is None:
+        stored = self.newest(bucket, key)
+        if stored is None:
             if self.buckets.get(bucket).versioning:
                 behind = self._select_newest_behind.first(
                     self._database.reader, bucket=bucket, key=key
@@ -163,7 +165,16 @@ class ObjectStore:
                     marker = StoredObject(*behind)
                     raise ObjectHidden(f"{key} was deleted", marker.version_id)
             raise ObjectMissing(f"there is no object {key} in the bucket {bucket}")
-        return StoredObject(*row)
+        return stored
+
+    def newest(self, bucket: str, key: str) -> StoredObject | None:
+        """Return what a key shows; None where there is no such bucket or object, or it was deleted."""
+
+        def read() -> StoredObject | None:
+            row = self._select.first(self._database.reader, bucket=bucket, key=key)
+            return None if row is None else StoredObject(*row)
+
+        return self._recent.get((bucket, key), read)
 
     def _get_version(self, bucket: str, key: str, version_id: str) -> StoredObject:
         for prepared in self._select_version.values():
