@@ -254,8 +254,9 @@ class Environment:
         """Return whether it can take a job whose credentials must last to its end."""
         if self.state is not State.IDLE or self.is_stale:
             return False
-        left = None if self.expires is None else (self.expires - now).total_seconds()
-        return left is None or left > self.code.timeout_seconds + 5
+        if self.expires is None or self.init_ms is not None:
+            return True  # one that has run nothing yet has the newest credentials there are
+        return (self.expires - now).total_seconds() > self.code.timeout_seconds + 5
 
     # ---- a job
 
