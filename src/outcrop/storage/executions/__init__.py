@@ -1,0 +1,1 @@
+"""Executions as rows, and what drives them: journals, revisions, map runs."""
