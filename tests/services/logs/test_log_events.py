@@ -54,9 +54,7 @@ def test_pages_lead_forwards_to_an_end_that_repeats_its_token(
     seen: list[str] = []
     request: dict[str, Any] = {"startFromHead": True}
     while True:
-        answer = logs.get_log_events(
-            logGroupName=group, logStreamName=stream, limit=4, **request
-        )
+        answer = logs.get_log_events(logGroupName=group, logStreamName=stream, limit=4, **request)
         seen += messages(answer)
         if answer["nextForwardToken"] == request.get("nextToken"):
             break
@@ -236,9 +234,7 @@ def test_vended_events_for_a_group_that_must_be_there_are_dropped_without_it(
     assert logs.describe_log_groups(logGroupNamePrefix="/missing")["logGroups"] == []
 
 
-def test_groups_of_one_region_are_not_seen_in_another(
-    server: ComposedServer, group: str
-) -> None:
+def test_groups_of_one_region_are_not_seen_in_another(server: ComposedServer, group: str) -> None:
     elsewhere = server.client("logs", region="us-east-1")
 
     assert elsewhere.describe_log_groups(logGroupNamePrefix=group)["logGroups"] == []
@@ -250,9 +246,7 @@ def test_a_group_under_a_kms_key_closes_when_the_key_is_disabled(
     kms = server.client("kms", region=REGION)
     key = kms.create_key()["KeyMetadata"]
     account = server.root_key.account_id
-    refused = refuse(
-        logs.create_log_group, logGroupName="/under/kms", kmsKeyId=key["Arn"]
-    )
+    refused = refuse(logs.create_log_group, logGroupName="/under/kms", kmsKeyId=key["Arn"])
     kms.put_key_policy(
         KeyId=key["KeyId"],
         PolicyName="default",

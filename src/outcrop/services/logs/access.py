@@ -43,5 +43,9 @@ def _joined(documents: tuple[str, ...]) -> str:
     statements: list[Any] = []
     for document in documents:
         own = json.loads(document)["Statement"]
-        statements.extend(own if isinstance(own, list) else [own])
+        # Sids are unique within one document only.
+        statements.extend(
+            {name: value for name, value in statement.items() if name != "Sid"}
+            for statement in (own if isinstance(own, list) else [own])
+        )
     return json.dumps({"Version": "2012-10-17", "Statement": statements})

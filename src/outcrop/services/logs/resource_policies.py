@@ -1,12 +1,12 @@
 """Resource policies: which services may write into groups; of the whole account, or of one group."""
 
-import json
 import uuid
 from collections.abc import Mapping
 from typing import Any
 
 from outcrop.aws.operation import operation
 from outcrop.core.times import now_us
+from outcrop.identity.policy import PolicyError, PolicyKind, parse_policy
 from outcrop.services.logs import pages
 from outcrop.services.logs.errors import (
     InvalidParameterException,
@@ -126,13 +126,11 @@ def delete_resource_policy(request: Mapping[str, Any], context: Context) -> dict
 
 def _check_document(document: str) -> None:
     try:
-        parsed = json.loads(document)
-        statements = parsed["Statement"]
-        is_policy = bool(statements) and isinstance(parsed, dict)
-    except (ValueError, KeyError, TypeError):
-        is_policy = False
-    if not is_policy:
-        raise InvalidParameterException("The policyDocument is not a valid policy document.")
+        parse_policy(document, PolicyKind.RESOURCE)
+    except PolicyError as error:
+        raise InvalidParameterException(
+            f"The policyDocument is not a valid policy document: {error}"
+        ) from error
 
 
 def _check_revision(
