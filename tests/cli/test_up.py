@@ -15,7 +15,7 @@ from outcrop.cli.main import app
 from outcrop.config import Settings
 from support.running_server import RunningServer, running_server
 
-FLAG_NAMES = {"model_alias": "model_aliases"}
+FLAG_NAMES = {"model_alias": "model_aliases", "function_image": "function_images"}
 WITHOUT_FLAG = {
     "vault_token",
     "object_store_secret_access_key",

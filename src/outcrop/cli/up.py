@@ -112,6 +112,34 @@ def up(  # noqa: PLR0913, PLR0917  # every setting is a flag
             "Key for that bucket; its secret is OUTCROP_OBJECT_STORE_SECRET_ACCESS_KEY.",
         ),
     ] = None,
+    function_isolation: Annotated[
+        str | None,
+        _setting("function_isolation", "Walls around functions: full, available or none; full."),
+    ] = None,
+    function_network: Annotated[
+        str | None,
+        _setting("function_network", "What functions reach: closed, the server alone, or open."),
+    ] = None,
+    function_image: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--function-image",
+            metavar="REFERENCE=FOLDER",
+            help="Run an image's functions from a folder with its sources; may be repeated."
+            "  [OUTCROP_FUNCTION_IMAGES]",
+            show_default=False,
+        ),
+    ] = None,
+    function_concurrency: Annotated[
+        int | None, _setting("function_concurrency", "Invocations that may run at once; 1000.")
+    ] = None,
+    function_processes: Annotated[
+        int | None, _setting("function_processes", "Processes of functions at once; 50.")
+    ] = None,
+    function_idle_seconds: Annotated[
+        float | None,
+        _setting("function_idle_seconds", "After how long an unused function ends; 300."),
+    ] = None,
     log_format: Annotated[
         str | None, _setting("log_format", "pretty, json, or auto: pretty on a terminal.")
     ] = None,
@@ -149,6 +177,12 @@ def up(  # noqa: PLR0913, PLR0917  # every setting is a flag
         "object_store_endpoint": object_store_endpoint,
         "object_store_region": object_store_region,
         "object_store_access_key_id": object_store_access_key_id,
+        "function_isolation": function_isolation,
+        "function_network": function_network,
+        "function_images": ",".join(function_image) if function_image else None,
+        "function_concurrency": function_concurrency,
+        "function_processes": function_processes,
+        "function_idle_seconds": function_idle_seconds,
         "log_format": log_format,
         "log_level": log_level,
     }
