@@ -24,9 +24,6 @@ from outcrop.aws.http import BufferedStream, HttpRequest, HttpResponse
 from outcrop.aws.routing import Route, Router
 from outcrop.aws.wire import parse_request, serialize_response, validate
 
-# Hypothesis takes it for a strategy's doing when a server's thread of another module draws a random number meanwhile.
-pytestmark = pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")
-
 SERVICES = ("bedrock", "bedrock-runtime", "s3", "stepfunctions", "iam", "sts", "kms", "lambda")
 FURTHER_SERVICES = ("cloudwatch", "sesv2", "ses", "sns", "events", "logs", "secretsmanager")
 # S3 keeps these at the path of their successors, and cannot tell them apart itself.
