@@ -84,11 +84,11 @@ BUILT_SERVICES = (
     "ses",
     "sesv2",
     "sns",
+    "stepfunctions",
     "sts",
 )
 # Routed although nothing of them is built yet: their callers get a typed answer in their own protocol.
 FURTHER_SERVICES = (
-    "stepfunctions",
     "secretsmanager",
     "service-quotas",
 )

@@ -81,12 +81,12 @@ def _composite(shape: Shape, name: str, value: Any, *, is_strict: bool) -> None:
         if not isinstance(value, list):
             raise _invalid(f"Field '{name}' must be an array")
         for item in value:
-            _value(shape.member, name, item, is_strict=is_strict)  # type: ignore[attr-defined]
+            _value(shape.member, name, item, is_strict=is_strict)
     elif not isinstance(value, dict):
         raise _invalid(f"Field '{name}' must be an object")
     elif shape.type_name == "map":
         for key, item in value.items():
-            _value(shape.value, key, item, is_strict=is_strict)  # type: ignore[attr-defined]
+            _value(shape.value, key, item, is_strict=is_strict)
     else:
         _structure(shape, value, is_strict=is_strict)
 
