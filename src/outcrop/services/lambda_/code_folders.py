@@ -37,7 +37,7 @@ async def prepare(version: VersionRow, platform: Platform) -> CodeFolders:
         PackageError: the code cannot be unpacked, or its requirements cannot be installed.
         OutcropError: the code is gone.
     """
-    cache = platform.home.path / "functions" / "requirements"
+    cache = platform.home.functions / "requirements"
     if version.settings["PackageType"] == IMAGE:
         source = bound_folder(version.settings["ImageUri"], platform)
         if source is None:
