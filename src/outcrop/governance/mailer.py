@@ -96,6 +96,8 @@ class Mailer:
         self._woken = threading.Event()
         self._is_closing = False
         self._thread: threading.Thread | None = None
+        # Made now, since mail is sealed inside of transactions, where no key can be made any more.
+        service_keys.seal(_SERVICE_KEY, b"", b"")
 
     @property
     def delivers(self) -> bool:

@@ -103,6 +103,8 @@ class Notifications:
         self._runner: asyncio.Task[None] | None = None
         self._under_way: dict[str, asyncio.Task[None]] = {}
         self._is_closing = False
+        # Made now, since messages are sealed inside of transactions, where no key can be made any more.
+        service_keys.seal(_SERVICE, b"", b"")
 
     def add(
         self, connection: Connection, subscription_arn: str, message_id: str, delivery: Delivery

@@ -74,6 +74,14 @@ class Platform:
     def attach(self, invoke: Invoke) -> None:
         """Say how to call operations; the gateway that does it is made after the platform."""
         self._invoke = invoke
+        self._notifications = Notifications(
+            self.database,
+            self.service_keys,
+            self.clock,
+            self.account_id,
+            invoke=lambda: self.invoke,
+            loop=lambda: self.loop,
+        )
 
     @property
     def invoke(self) -> Invoke:
@@ -83,16 +91,8 @@ class Platform:
 
     @property
     def notifications(self) -> Notifications:
-        """What topics have for functions and web endpoints; made when it is first needed."""
-        if self._notifications is None:
-            self._notifications = Notifications(
-                self.database,
-                self.service_keys,
-                self.clock,
-                self.account_id,
-                invoke=lambda: self.invoke,
-                loop=lambda: self.loop,
-            )
+        """What topics have for functions and web endpoints."""
+        assert self._notifications is not None, "the gateway is not attached"
         return self._notifications
 
     def invoke_blocking(
