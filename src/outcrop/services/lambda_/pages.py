@@ -13,7 +13,8 @@ _PAGE = 50  # however many are asked for: API reference, MaxItems
 
 def limit(request: Mapping[str, Any]) -> int:
     """Return how many items a page has."""
-    return min(request.get("MaxItems", _PAGE), _PAGE)
+    wanted: int = request.get("MaxItems", _PAGE)
+    return min(wanted, _PAGE)
 
 
 def position(request: Mapping[str, Any], context: Context) -> dict[str, Any]:
