@@ -64,6 +64,9 @@ from outcrop.storage.objects.store import ObjectStore
 from outcrop.storage.secrets import rows as secret_rows
 from outcrop.storage.service_keys import ServiceKeys
 from outcrop.training.supervisor import Supervisor
+from outcrop.workflows.executions import Executions
+from outcrop.workflows.integrations import make_integrations
+from outcrop.workflows.notices import EventLogger, StatusTeller
 
 log = structlog.get_logger("outcrop.app")
 
@@ -155,6 +158,8 @@ def _serve_locked(
         invocations.start()
         await asyncio.to_thread(platform.mailer.start)
         platform.notifications.wake()
+        # Their tasks call every other part, so they go on last.
+        await platform.executions.open()
         if on_started is not None:
             on_started(listening)
         # Beside the first answers rather than before them; a first request would load its own.
@@ -163,6 +168,7 @@ def _serve_locked(
     async def stop() -> None:
         # Workflows unwind while their in-process calls can still be answered.
         platform.supervisor.close()
+        await platform.executions.close()
         await platform.events.stop()
         await asyncio.to_thread(lifecycle.stop)
         await asyncio.to_thread(platform.durable.shutdown)
@@ -241,6 +247,7 @@ def _compose(
             smtp_url=settings.smtp_url,
             sender=settings.smtp_sender,
         ),
+        executions=Executions(database, service_keys, clock, wait_scale=settings.wait_scale),
         token_key=root_key.derive("pagination tokens"),
     )
     gateway = Gateway(
@@ -265,4 +272,15 @@ def _compose(
     platform.events.attach(gateway.invoke, lambda: platform.loop)
     platform.logs.unlock = log_encryption.unlocker(platform)
     platform.logs.watch = metric_filters.watcher(platform)
+    platform.executions.attach(
+        make_integrations(
+            gateway.invoke,
+            directory,
+            database,
+            account_id=root_key.account_id,
+            execution_ended=platform.executions.ended,
+        ),
+        on_status=StatusTeller(platform.events),
+        on_events=EventLogger(platform.logs),
+    )
     return platform, gateway

@@ -59,6 +59,7 @@ class Settings:
         function_concurrency: invocations that may run or wait at once.
         function_processes: processes of functions that live at once; further invocations wait for one.
         function_idle_seconds: after how long without an invocation a function's process is ended.
+        wait_scale: what the times of Wait states are multiplied by; below 1, executions wait less than they say.
         log_format: `pretty`, `json` or `auto` (pretty on a terminal).
         log_level: debug, info, warning or error.
     """
@@ -98,6 +99,7 @@ class Settings:
     function_concurrency: int = 1000
     function_processes: int = 50
     function_idle_seconds: float = 300.0
+    wait_scale: float = 1.0
     log_format: str = "auto"
     log_level: str = "info"
 

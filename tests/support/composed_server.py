@@ -118,14 +118,19 @@ class ComposedServer:
             assert self._loop is not None
             self._loop.call_later(0.05, self._started.set)
 
+        await self.platform.executions.open()
         await serve(
             self.gateway.asgi_app,
             self.settings,
             self.certificate,
             started,
-            self.platform.functions.close,
+            self._close,
             stop=self._stop,
         )
+
+    async def _close(self) -> None:
+        await self.platform.executions.close()
+        await self.platform.functions.close()
 
     def client(self, service: str, *, region: str = "eu-west-1", **keys: str) -> Any:
         """Return a boto3 client with the root key, or with the keys given."""

@@ -140,6 +140,10 @@ def up(  # noqa: PLR0913, PLR0917  # every setting is a flag
         float | None,
         _setting("function_idle_seconds", "After how long an unused function ends; 300."),
     ] = None,
+    wait_scale: Annotated[
+        float | None,
+        _setting("wait_scale", "Multiply the times of Wait states by this; 1."),
+    ] = None,
     log_format: Annotated[
         str | None, _setting("log_format", "pretty, json, or auto: pretty on a terminal.")
     ] = None,
@@ -183,6 +187,7 @@ def up(  # noqa: PLR0913, PLR0917  # every setting is a flag
         "function_concurrency": function_concurrency,
         "function_processes": function_processes,
         "function_idle_seconds": function_idle_seconds,
+        "wait_scale": wait_scale,
         "log_format": log_format,
         "log_level": log_level,
     }

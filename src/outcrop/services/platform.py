@@ -30,6 +30,7 @@ from outcrop.storage.metrics import Metrics
 from outcrop.storage.objects import ObjectStore
 from outcrop.storage.service_keys import ServiceKeys
 from outcrop.training.supervisor import Supervisor
+from outcrop.workflows.executions import Executions
 
 _PIECE_BYTES = 1 << 20
 
@@ -66,6 +67,7 @@ class Platform:
     metrics: Metrics
     invocation_log: InvocationLog
     mailer: Mailer
+    executions: Executions
     token_key: bytes = field(repr=False)
     loop: asyncio.AbstractEventLoop | None = None
     _invoke: Invoke | None = field(default=None, repr=False)

@@ -44,7 +44,7 @@ _EVENTS = {
     "TIMED_OUT": "ExecutionTimedOut",
     "ABORTED": "ExecutionAborted",
 }
-StatusListener = Callable[[ExecutionRow, MachineRevision], None]
+StatusListener = Callable[[Connection, ExecutionRow, MachineRevision], None]
 EventListener = Callable[[MachineRevision, ExecutionRow, Sequence[Record]], None]
 
 
@@ -350,11 +350,11 @@ class Engine:
             self.journal.batch(_TOLD, self._tell_all, (row, revision))
 
     def _tell_all(
-        self, _connection: Connection, changes: list[tuple[ExecutionRow, MachineRevision]]
+        self, connection: Connection, changes: list[tuple[ExecutionRow, MachineRevision]]
     ) -> None:
         assert self.on_status is not None
         for row, revision in changes:
-            self.on_status(row, revision)
+            self.on_status(connection, row, revision)
 
 
 def _ended(

@@ -78,11 +78,11 @@ class Execution:
                 "Name": row.name,
                 "RoleArn": revision.role_arn,
                 "StartTime": iso_time(row.started_us),
-                "RedriveCount": row.redrive_count,
             },
             "StateMachine": {"Id": revision.arn, "Name": revision.name},
         }
         if row.redriven_us is not None:
+            self.context["Execution"]["RedriveCount"] = row.redrive_count
             self.context["Execution"]["RedriveTime"] = iso_time(row.redriven_us)
 
     def emit(

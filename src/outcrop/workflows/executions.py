@@ -94,8 +94,8 @@ class Executions:
 
         Args:
             integrations: make the calls; they need the gateway, which is made later than this.
-            on_status: called in the journal's thread, inside the writer's transaction, with an execution's row and
-                revision when it began or ended (standard ones that are no children of a map run).
+            on_status: called in the journal's thread, inside the writer's transaction, with its connection and the
+                row and revision of an execution that began or ended (standard ones, no children of map runs).
             on_events: called on the loop with (revision, row, records) after events are on disk, for machines with a
                 logging configuration.
         """
