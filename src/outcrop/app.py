@@ -124,7 +124,7 @@ def collect_services() -> Operations:
     return collect_operations(importlib.import_module(f"outcrop.services.{name}") for name in names)
 
 
-def _serve_locked(
+def _serve_locked(  # noqa: PLR0915  # starts and stops every part
     settings: Settings, home: Home, on_started: Callable[[Listening], None] | None
 ) -> None:
     root_key = load_or_make_root_key(home.root_key, settings.account_id)

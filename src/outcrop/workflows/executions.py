@@ -15,7 +15,7 @@ from outcrop.core.clock import Clock
 from outcrop.storage.database.engine import Database
 from outcrop.storage.executions.rows import RUNNING, ExecutionFilter, ExecutionRow
 from outcrop.storage.service_keys import ServiceKeys
-from outcrop.workflows import distributed_maps, state_tests
+from outcrop.workflows import distributed_maps
 from outcrop.workflows.callbacks import Pending
 from outcrop.workflows.engine import Engine, EventListener, StatusListener
 from outcrop.workflows.errors import (
@@ -36,7 +36,6 @@ from outcrop.workflows.revisions import (
     MachineRevision,
     Started,
     StartRequest,
-    StateTest,
 )
 from outcrop.workflows.tasks import Integrations
 from outcrop.workflows.timers import SystemTimers, Timers
@@ -49,7 +48,6 @@ __all__ = [
     "MachineRevision",
     "StartRequest",
     "Started",
-    "StateTest",
 ]
 
 _MOST_REDRIVES = 1000
@@ -320,15 +318,6 @@ class Executions:
         """
         task = await self.engine.callbacks.take(activity_arn, worker_name, wait_seconds)
         return None if task is None else (task.token, task.input)
-
-    async def test_state(self, test: StateTest) -> dict[str, Any]:
-        """Run one state outside any execution and return TestState's answer as on the wire, inspectionData complete.
-
-        Raises:
-            InvalidDefinition: the definition is none.
-        """
-        await self.engine.prepare()
-        return await state_tests.run(self.engine, test)
 
     def _row(self, request: StartRequest) -> ExecutionRow:
         revision = request.revision

@@ -121,12 +121,13 @@ class Journal:
             if not is_urgent or not isinstance(self._timer, asyncio.TimerHandle):
                 return
             self._timer.cancel()
-        # Urgent is the next turn of the loop: whoever is ready to run now still joins the group.
+        # Urgent is the turn after the next: tasks that were made in this one run before and join the group.
         self._timer = (
-            loop.call_soon(self._start)
-            if is_urgent
-            else loop.call_later(_LAZY_SECONDS, self._start)
+            loop.call_soon(self._soon) if is_urgent else loop.call_later(_LAZY_SECONDS, self._start)
         )
+
+    def _soon(self) -> None:
+        self._timer = asyncio.get_running_loop().call_soon(self._start)
 
     def _start(self) -> None:
         self._timer = None

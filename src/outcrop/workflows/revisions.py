@@ -140,34 +140,3 @@ class HistoryPage:
 
     events: tuple[dict[str, Any], ...] = field(repr=False)
     following: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class StatusChange:
-    """An execution began or ended; what EventBridge's "Step Functions Execution Status Change" tells."""
-
-    record: ExecutionRecord
-
-
-@dataclass(frozen=True, slots=True)
-class StateTest:
-    """One TestState.
-
-    Attributes:
-        state_name: the state to test where the definition is a whole machine; "" for a definition of one state.
-        context: the context object, parsed; None for a made-up one.
-        mock: as on the wire (result or errorOutput, fieldValidationMode), or None to call for real.
-        configuration: stateConfiguration as on the wire (retrierRetryCount, errorCausedByState, …).
-    """
-
-    definition: str
-    role_arn: str
-    region: str
-    account_id: str
-    input: str = "{}"
-    state_name: str = ""
-    variables: Mapping[str, Any] = field(default_factory=dict)
-    context: Mapping[str, Any] | None = None
-    mock: Mapping[str, Any] | None = None
-    configuration: Mapping[str, Any] = field(default_factory=dict)
-    reveal_secrets: bool = False
