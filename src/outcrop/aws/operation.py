@@ -116,6 +116,7 @@ class RequestContext(Generic[PlatformT]):
         platform: the product's services (database, object store, …), typed by the caller.
         headers: lower-case request headers; empty for in-process calls.
         raw_body: the body as received, where it was read whole; for digests that cover it.
+        client_ip: where the call came from; "" for in-process calls.
         response_headers: extra headers an operation wants on its response.
         require: for permissions that an operation needs only because of what is stored.
     """
@@ -133,6 +134,7 @@ class RequestContext(Generic[PlatformT]):
     host: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
     raw_body: bytes = field(default=b"", repr=False)
+    client_ip: str = ""
     response_headers: list[tuple[str, str]] = field(default_factory=list)
     require: Require = field(default=_require_nothing, repr=False)
 

@@ -36,6 +36,7 @@ async def dispatch(call: Call, gateway: Parts) -> None:
         host=request.headers.get("host", ""),
         headers=request.headers,
         raw_body=request.body,
+        client_ip="" if call.connection is None else request.client_ip,
         response_headers=call.response_headers,
         require=partial(require, call, gateway),
     )

@@ -16,7 +16,7 @@ from outcrop.core.ids import resource_id
 from outcrop.core.jobs import JobStatus, Phases
 from outcrop.crypto.sealed_folder import FolderSeal
 from outcrop.services import model_keys
-from outcrop.services.bedrock import quota_checks, repeats, tags
+from outcrop.services.bedrock import job_events, quota_checks, repeats, tags
 from outcrop.services.bedrock.customization_request import JobRequest, check, check_names
 from outcrop.services.bedrock.identifiers import id_of
 from outcrop.services.bedrock.pages import read_filters, write_page
@@ -96,6 +96,7 @@ def _record(
         tags.put(connection, row.arn, checked.job_tags)
         response = {"jobArn": row.arn}
         repeats.remember(connection, request, response, context)
+        job_events.tell(connection, job_id, platform)
         platform.durable.enqueue(connection, WORKFLOW, f"{WORKFLOW}-{job_id}", job_id)
     return response
 
@@ -234,12 +235,14 @@ def stop_model_customization_job(
                 f"The job {row.name} is {row.status}: only a job that is InProgress can be stopped"
             )
         repository.move(connection, row, JobStatus.STOPPING, now)
+        job_events.tell(connection, row.id, context.platform)
         if not row.phases.has_begun:
             # It waits behind other jobs: nobody is working on it who would have to stop first.
             stopping = _require(connection, row.arn, context)
             repository.move(
                 connection, stopping, JobStatus.STOPPED, now, failure_message=STOPPED_MESSAGE
             )
+            job_events.tell(connection, row.id, context.platform)
     return {}
 
 

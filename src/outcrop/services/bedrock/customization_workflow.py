@@ -19,7 +19,7 @@ from outcrop.core.errors import JobFailed, OutcropError
 from outcrop.core.jobs import JobStatus, Phase
 from outcrop.crypto.sealed_folder import FolderSeal
 from outcrop.services import model_keys
-from outcrop.services.bedrock import customization_output, staging
+from outcrop.services.bedrock import customization_output, job_events, staging
 from outcrop.services.bedrock.customization_jobs import STOPPED_MESSAGE, WORKFLOW
 from outcrop.services.bedrock.job_access import JobAccess
 from outcrop.services.bedrock.times import now_us
@@ -152,6 +152,7 @@ class CustomizationWorkflow:
             metrics = customization_output.final_metrics(result)
             customization_output.register_model(connection, access, metrics, now)
             repository.move(connection, row, JobStatus.COMPLETED, now, metrics=metrics)
+            job_events.tell(connection, row.id, self.platform)
 
     def _end(self, access: JobAccess, status: JobStatus, message: str) -> None:
         """Take back what was made, then say why."""
@@ -170,6 +171,7 @@ class CustomizationWorkflow:
             repository.move(
                 connection, row, status, now, failure_message=message[:_LONGEST_MESSAGE]
             )
+            job_events.tell(connection, row.id, self.platform)
 
     def _enter(self, row: JobRow, phase: Phase) -> None:
         with self.platform.database.write() as connection:

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from outcrop.aws.operation import operation
+from outcrop.core.times import now_us
 from outcrop.services.platform import Context
+from outcrop.services.s3.announcements import announce, changed
 from outcrop.services.s3.errors import (
     AccessControlListNotSupported,
     AccessDenied,
@@ -135,6 +137,10 @@ def put_object_acl(request: "PutObjectAclRequestTypeDef", context: Context) -> d
     _check_public(grants, configuration, context, arn)
     with context.platform.database.write(durable=True) as connection:
         object_acls.put(connection, content_id, stored_form(grants))
+    happening = changed(
+        find_object(request, context), "ObjectAcl:Put", now_us(context.platform.clock)
+    )
+    announce(request["Bucket"], [happening], context)
     _show_version(version, context)
     return {}
 

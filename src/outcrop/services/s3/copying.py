@@ -7,6 +7,7 @@ from outcrop.aws.operation import operation
 from outcrop.identity.permissions.s3 import copy_source, object_arn
 from outcrop.services.platform import Context
 from outcrop.services.s3 import encryption
+from outcrop.services.s3.announcements import announce_soon, created
 from outcrop.services.s3.conditions import check_copy_source, write_condition
 from outcrop.services.s3.errors import (
     InvalidArgument,
@@ -104,6 +105,7 @@ async def copy_object(request: "CopyObjectRequestTypeDef", context: Context) -> 
                     condition=condition,
                     companion=protection.keep,
                 )
+        await announce_soon(bucket, created(stored, "CopyObject"), context)
     result = {
         "CopyObjectResult": {
             "ETag": f'"{stored.etag}"',

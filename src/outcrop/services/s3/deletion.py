@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 from outcrop.aws.errors import ServiceError
 from outcrop.aws.operation import operation
+from outcrop.core.times import now_us
 from outcrop.identity.permissions.s3 import deletion_needs
 from outcrop.services.platform import Context
+from outcrop.services.s3.announcements import Happening, announce, removed
 from outcrop.services.s3.conditions import write_condition
 from outcrop.services.s3.errors import MalformedXML, NoSuchVersion, in_s3_words
 from outcrop.services.s3.refusals import check_key, refuse_unbuilt
@@ -48,6 +50,7 @@ def delete_object(request: "DeleteObjectRequestTypeDef", context: Context) -> di
         (done,) = context.platform.objects.delete(bucket, [doomed])
         if not isinstance(done, Deletion):
             raise done
+    announce(bucket, [removed(doomed, done, now_us(context.platform.clock))], context)
     result: dict[str, Any] = {}
     if done.version_id is not None:
         result["VersionId"] = done.version_id
@@ -77,6 +80,8 @@ def delete_objects(request: "DeleteObjectsRequestTypeDef", context: Context) -> 
         done = iter(store.delete(bucket, [item for item in checked if isinstance(item, Doomed)]))
     deleted: list[dict[str, Any]] = []
     errors: list[dict[str, Any]] = []
+    happenings: list[Happening] = []
+    at_us = now_us(context.platform.clock)
     for item, asked in zip(checked, wanted, strict=True):
         try:
             if isinstance(item, ServiceError):
@@ -89,6 +94,8 @@ def delete_objects(request: "DeleteObjectsRequestTypeDef", context: Context) -> 
             errors.append(_describe_error(asked, error))
         else:
             deleted.append(_describe_deletion(asked, result))
+            happenings.append(removed(item, result, at_us))
+    announce(bucket, happenings, context)
     return {"Deleted": [] if request["Delete"].get("Quiet") else deleted, "Errors": errors}
 
 

@@ -13,12 +13,14 @@ from typing import Any
 
 import structlog
 
+from outcrop.core.times import now_us
 from outcrop.services.platform import Platform
 from outcrop.services.s3 import lifecycle_rules
+from outcrop.services.s3.announcements import LIFECYCLE, announce_for, removed
 from outcrop.services.s3.lifecycle_rules import Filter, Rule, filter_of
 from outcrop.storage.objects import storage_classes
 from outcrop.storage.objects.errors import BucketMissing, ObjectStoreError
-from outcrop.storage.objects.records import Condition, Doomed, ListedObject, ListedVersion
+from outcrop.storage.objects.records import Condition, Deletion, Doomed, ListedObject, ListedVersion
 
 log = structlog.get_logger("outcrop.services.s3")
 
@@ -242,6 +244,13 @@ class _Sweep:
         if self._doomed:
             # Errors are of what has changed meanwhile, or is locked: it stays.
             results = self.platform.objects.delete(self.bucket, self._doomed)
+            at_us = now_us(self.platform.clock)
+            happenings = [
+                removed(doomed, item, at_us, "Lifecycle Expiration")
+                for doomed, item in zip(self._doomed, results, strict=True)
+                if isinstance(item, Deletion)
+            ]
+            announce_for(LIFECYCLE, self.bucket, happenings, self.platform)
             self.swept.deleted += sum(not isinstance(item, ObjectStoreError) for item in results)
             self._doomed = []
         if self._moves:

@@ -7,6 +7,7 @@ from urllib.parse import quote
 from outcrop.aws.operation import operation
 from outcrop.services.platform import Context
 from outcrop.services.s3 import encryption
+from outcrop.services.s3.announcements import announce, created
 from outcrop.services.s3.conditions import write_condition
 from outcrop.services.s3.errors import (
     InvalidArgument,
@@ -227,6 +228,7 @@ def complete_multipart_upload(
                 write_condition(request),
                 size_bytes=request.get("MpuObjectSize"),
             )
+            announce(bucket, [created(stored, "CompleteMultipartUpload")], context)
         except UploadMissing:
             # The answer to the first request may have been lost on its way.
             completed = uploads.completed(bucket, key, upload_id)

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from outcrop.aws.operation import operation
+from outcrop.core.times import now_us
 from outcrop.services.platform import Context
+from outcrop.services.s3.announcements import announce, changed
 from outcrop.services.s3.errors import InvalidArgument, InvalidTag, in_s3_words
 from outcrop.services.s3.refusals import refuse_unbuilt
 from outcrop.services.s3.uploaded_content import check_document
@@ -118,4 +120,9 @@ def _set_tags(
     stored = find_object(request, context)
     with in_s3_words(stored.bucket, stored.key):
         context.platform.objects.set_tags(stored.bucket, stored.key, request.get("VersionId"), tags)
+    platform = context.platform
+    name = (
+        "ObjectTagging:Put" if context.operation == "PutObjectTagging" else "ObjectTagging:Delete"
+    )
+    announce(stored.bucket, [changed(stored, name, now_us(platform.clock))], context)
     return version_members(stored)

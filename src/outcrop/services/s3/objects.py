@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from outcrop.aws.operation import operation
 from outcrop.services.platform import Context
 from outcrop.services.s3 import encryption
+from outcrop.services.s3.announcements import announce_soon, created
 from outcrop.services.s3.code_bucket import get_code, is_code_bucket
 from outcrop.services.s3.conditions import check_read, write_condition
 from outcrop.services.s3.errors import (
@@ -79,6 +80,7 @@ async def put_object(request: "PutObjectRequestTypeDef", context: Context) -> di
                 condition=condition,
                 companion=protection.keep,
             )
+        await announce_soon(bucket, created(stored, "PutObject"), context)
     return {
         "ETag": f'"{stored.etag}"',
         **checksum_members(checksum),
