@@ -36,6 +36,7 @@ class Database:
         self._writer = threading.Lock()
         self._local = threading.local()
         self._readers: list[Connection] = []
+        self._writes = 0
 
     @classmethod
     def at(cls, path: Path) -> Self:
@@ -67,17 +68,11 @@ class Database:
         return connection
 
     def state(self) -> tuple[Connection, int] | None:
-        """Return what differs from what this thread was last told if anybody has committed meanwhile.
+        """Return what differs from what this thread was last told if a `write` block has ended meanwhile.
 
-        None on databases that cannot say so cheaply. SQLite's number means nothing to another connection, hence the
-        two together.
+        None where others write to the database, too: on a database server. A SQLite file is one server's.
         """
-        if not self.is_sqlite:
-            return None
-        reader = self.reader
-        driver = reader.connection.driver_connection
-        assert driver is not None
-        return reader, driver.execute("PRAGMA data_version").fetchone()[0]
+        return (self.reader, self._writes) if self.is_sqlite else None
 
     def _open_reader(self) -> Connection:
         connection = self.engine.connect()
@@ -118,6 +113,7 @@ class Database:
                 raise
             finally:
                 self._local.is_writing = False
+                self._writes += 1
 
     def close(self) -> None:
         """Close every connection of every thread."""
