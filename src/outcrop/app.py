@@ -47,6 +47,7 @@ from outcrop.services.s3.cors import CrossOrigin
 from outcrop.services.s3.lifecycle_sweep import LifecycleThread
 from outcrop.services.ses.pages import verify_email
 from outcrop.services.sns.signing import CERTIFICATE_PATH, certificate_page
+from outcrop.services.stepfunctions import deletion as state_machine_deletion
 from outcrop.storage.base_models import BaseModelStore
 from outcrop.storage.bucket_configuration import BucketConfigurations
 from outcrop.storage.database.engine import Database
@@ -160,6 +161,7 @@ def _serve_locked(  # noqa: PLR0915  # starts and stops every part
         platform.notifications.wake()
         # Their tasks call every other part, so they go on last.
         await platform.executions.open()
+        await state_machine_deletion.resume(platform)
         if on_started is not None:
             on_started(listening)
         # Beside the first answers rather than before them; a first request would load its own.

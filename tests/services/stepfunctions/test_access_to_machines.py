@@ -173,3 +173,21 @@ def test_keys_that_cannot_encrypt_are_refused(
         assert code == "InvalidEncryptionConfiguration", wrong
     code, _ = refused(make, encryptionConfiguration={"type": "CUSTOMER_MANAGED_KMS_KEY"})
     assert code == "InvalidEncryptionConfiguration"
+
+
+def test_tasks_are_answered_by_who_may_on_their_activity_or_machine(
+    client: Any, user: User, make: MakeMachine
+) -> None:
+    activity = client.create_activity(name=f"a-{uuid4()}")["activityArn"]
+    task = {"Type": "Task", "Resource": activity, "End": True}
+    machine = make(definition={"StartAt": "Work", "States": {"Work": task}})["stateMachineArn"]
+    client.start_execution(stateMachineArn=machine)
+    token = client.get_activity_task(activityArn=activity)["taskToken"]
+    worker = user(allow("states:SendTask*", resource=activity))
+    stranger = user(allow("states:SendTask*", resource=f"{activity}-other"))
+
+    denied(stranger.send_task_heartbeat, taskToken=token)
+    denied(worker.send_task_heartbeat, taskToken="made up")
+    worker.send_task_heartbeat(taskToken=token)
+    denied(stranger.send_task_success, taskToken=token, output="{}")
+    worker.send_task_success(taskToken=token, output="{}")

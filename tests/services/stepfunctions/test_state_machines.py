@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
+from outcrop.services.stepfunctions import deletion
+from outcrop.storage import state_machines as rows
 from services.stepfunctions.conftest import PASS, MakeMachine, MakeRole
-from support.composed_server import Refused
+from support.composed_server import ComposedServer, Refused
 
 ACCOUNT, REGION = "123456789012", "eu-west-1"
 
@@ -358,3 +360,20 @@ def test_variables_that_states_refer_to_are_described(client: Any, make: MakeMac
         "Inner": ["answer"],
         "Formula": ["answer", "guess"],
     }
+
+
+def test_a_deletion_that_was_cut_short_is_finished_at_the_next_start(
+    server: ComposedServer, client: Any, make: MakeMachine, refused: Refused
+) -> None:
+    arn = make()["stateMachineArn"]
+    with server.database.write() as connection:
+        rows.change(connection, arn, status=rows.DELETING)
+
+    assert client.describe_state_machine(stateMachineArn=arn)["status"] == "DELETING"
+    assert refused(client.start_execution, stateMachineArn=arn) == (
+        "StateMachineDeleting",
+        f"State Machine is being deleted: '{arn}'",
+    )
+    server.platform.on_loop(deletion.resume(server.platform))
+    code, _ = refused(client.describe_state_machine, stateMachineArn=arn)
+    assert code == "StateMachineDoesNotExist"

@@ -2,6 +2,7 @@
 
 from outcrop.identity.permissions import NO_FACTS, ResourceFacts
 from outcrop.services.platform import Platform
+from outcrop.services.stepfunctions import task_owners
 from outcrop.storage import tags as tag_rows
 
 _OF_MACHINES = frozenset({"stateMachine", "execution", "express", "mapRun"})
@@ -9,7 +10,9 @@ _PARTS = 7  # arn:aws:states:region:account:kind:name, and what may follow
 
 
 def find(kind: str, identifier: str, region: str, platform: Platform) -> str:
-    """Return the ARN of a machine or activity by its name; an ARN comes back as it is."""
+    """Return the ARN of a machine or activity by its name, or of what answers to a task's token; ARNs stay as they are."""
+    if kind == "task":
+        return task_owners.owner(identifier, platform)
     if identifier.startswith("arn:"):
         return identifier
     return f"arn:aws:states:{region}:{platform.account_id}:{kind}:{identifier}"
