@@ -2,7 +2,8 @@
 
 Claim: p50 of InvokeModel is at most 2 ms above that of the same request sent straight to the engine. Both clients
 hold one connection open, do no more than they must, and take turns; requests are signed before their clock starts.
-Run: python bench/engine_latency.py
+With --logged every invocation is also logged to a bucket, and the claim is the same.
+Run: python bench/engine_latency.py [--logged]
 """
 
 import http.client
@@ -97,6 +98,25 @@ class ServerClient:
         return seconds
 
 
+def log_invocations(server: RunningServer) -> None:
+    """Have the server log every invocation to a bucket."""
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "bedrock.amazonaws.com"},
+        "Action": "s3:PutObject",
+        "Resource": "arn:aws:s3:::invocations/*",
+    }
+    s3 = server.client("s3")
+    s3.create_bucket(Bucket="invocations")
+    s3.put_bucket_policy(
+        Bucket="invocations",
+        Policy=json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
+    )
+    server.client("bedrock").put_model_invocation_logging_configuration(
+        loggingConfig={"s3Config": {"bucketName": "invocations"}}
+    )
+
+
 def main() -> None:
     """Measure, print, and exit with 1 when the bar is missed."""
     print(describe_machine(), flush=True)
@@ -106,6 +126,8 @@ def main() -> None:
         tempfile.TemporaryDirectory() as folder,
         running_server(Path(folder) / "home", variables) as server,
     ):
+        if "--logged" in sys.argv[1:]:
+            log_invocations(server)
         through = ServerClient(server)
         through.ask()
         direct = DirectClient(server.home)

@@ -3,8 +3,9 @@
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, select, update
+from sqlalchemy import Column, Connection, bindparam, delete, func, select, update
 
 from outcrop.storage import tags
 from outcrop.storage.database.tables.logs import (
@@ -67,7 +68,7 @@ class GroupKey:
     kms_key_arn: str | None
 
 
-def _group_columns() -> list[object]:
+def _group_columns() -> list[Column[Any]]:
     names = [item.name for item in fields(GroupRow)]
     return [log_groups.c["class" if name == "group_class" else name] for name in names]
 
@@ -130,7 +131,7 @@ def groups(connection: Connection, region: str, after: str = "") -> list[GroupRo
 
 def all_groups(connection: Connection) -> list[GroupRow]:
     """Return the groups of every region."""
-    return [_group(tuple(row)) for row in connection.execute(select(*_GROUP))]  # type: ignore[call-overload]
+    return [_group(tuple(row)) for row in connection.execute(select(*_GROUP))]
 
 
 def group_sizes(connection: Connection, region: str) -> dict[str, int]:

@@ -352,7 +352,7 @@ class LogStore:
     ) -> tuple[GroupRow, StreamRow] | None:
         with self._database.read() as connection:
             group = rows.find_group(connection, region, group_name)
-            stream = group and rows.find_stream(connection, group.id, stream_name)
+            stream = None if group is None else rows.find_stream(connection, group.id, stream_name)
         if group is not None and stream is not None:
             return group, stream
         if group is None and not any(entry.create for entry in entries):
