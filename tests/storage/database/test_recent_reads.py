@@ -47,7 +47,7 @@ def test_a_write_that_failed_counts_for_nothing(tmp_path: Path) -> None:
     counted = Counted(tmp_path)
     assert counted.get() == 1
     with pytest.raises(OperationalError, match="no such table"), counted.database.write() as rows:
-        rows.execute(text("UPDATE nothing SET number = 3"))
+        rows.execute(text("UPDATE absent SET number = 3"))
     assert counted.get() == 1
 
 
