@@ -231,7 +231,7 @@ def test_events_survive_the_death_of_the_server(tmp_path: Path) -> None:
         finish(second, resume())
         wait_for(lambda: not waiting(second, "later"))
         logs = second.client("logs").filter_log_events(
-            logGroupName="/aws/lambda/later", filterPattern="START"
+            logGroupName="/aws/lambda/later", filterPattern='"START RequestId"'
         )
         assert len(logs["events"]) == 1
     finally:

@@ -4,7 +4,6 @@ import base64
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from services.lambda_.conftest import Make, make_role
 from support.composed_server import ComposedServer
 
 REGION = "eu-west-1"
+AWS_CLI = Path(__file__).parents[3] / ".venv-awscli" / "bin" / "aws"
 
 
 def test_the_answer_comes_with_version_and_log(lambda_client: Any, make: Make) -> None:
@@ -167,22 +167,20 @@ def test_the_command_line_of_aws_calls_functions(
 ) -> None:
     name = make("def handler(event, context):\n    return {'got': event['a']}\n")
     answer = tmp_path / "answer.json"
-    command = Path(sys.executable).with_name("aws")
     finished = subprocess.run(
         [
-            str(command),
+            str(AWS_CLI),
             "lambda",
             "invoke",
             "--function-name",
             name,
-            "--cli-binary-format",
-            "raw-in-base64-out",
             "--payload",
             '{"a": 5}',
             str(answer),
         ],
         env={
             **os.environ,
+            "PATH": f"{AWS_CLI.parent}:{os.environ['PATH']}",
             "AWS_ENDPOINT_URL": f"http://127.0.0.1:{server.port}",
             "AWS_ACCESS_KEY_ID": server.root_key.access_key_id,
             "AWS_SECRET_ACCESS_KEY": server.root_key.secret_access_key,

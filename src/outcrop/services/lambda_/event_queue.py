@@ -138,8 +138,10 @@ class _Worker:
         try:
             await _handle(self._platform, row)
         except Exception:
-            # One event must not keep the others waiting; it is tried again like one that could not be called.
-            log.exception("function_event_failed", function=row.function_arn, event=row.id)
+            # One event must not keep the others waiting; it is tried again like one that could not be called, and
+            # never in a tight loop, whatever is wrong.
+            log.exception("function_event_failed", function=row.function_arn, event_id=row.id)
+            await asyncio.sleep(1.0)
             await _refuse(self._platform, row)
         finally:
             self._running.pop(row.id, None)
@@ -180,7 +182,10 @@ async def _handle(platform: Platform, row: EventRow) -> None:
         answer = await running.run(platform, call)
     except ServiceError as error:
         log.info(
-            "function_event_refused", function=row.function_arn, event=row.id, reason=error.message
+            "function_event_refused",
+            function=row.function_arn,
+            event_id=row.id,
+            reason=error.message,
         )
         await _refuse(platform, row)
         return
