@@ -64,7 +64,8 @@ def test_two_destinations_are_refused(make: MakeMachine, refused: Refused, group
 
 
 def test_without_a_level_nothing_is_logged(client: Any, make: MakeMachine) -> None:
-    for given in ({}, {"destinations": []}):
+    incomplete: list[dict[str, Any]] = [{}, {"destinations": []}]
+    for given in incomplete:
         arn = make(loggingConfiguration=given)["stateMachineArn"]
         described = client.describe_state_machine(stateMachineArn=arn)
         expected = {**given, "level": "OFF", "includeExecutionData": False}

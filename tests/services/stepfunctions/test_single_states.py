@@ -163,7 +163,7 @@ def test_a_choice_tells_which_way_it_goes(run: Run) -> None:
 def test_a_state_is_found_in_its_machine_and_speaks_its_language(
     run: Run, unprefixed: Any, refused: Refused
 ) -> None:
-    machine = {
+    machine: dict[str, Any] = {
         "QueryLanguage": "JSONata",
         "StartAt": "First",
         "States": {
