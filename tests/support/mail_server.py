@@ -133,7 +133,7 @@ class MailServer:
     ) -> AuthResult:
         assert isinstance(given, LoginPassword)
         name, password = given.login.decode(), given.password.decode()
-        return AuthResult(success=self.users.get(name) == password)
+        return AuthResult(success=self.users.get(name) == password, handled=False)
 
     async def handle_RCPT(  # noqa: N802  # aiosmtpd's name
         self,
@@ -154,7 +154,7 @@ class MailServer:
         content = envelope.content
         assert isinstance(content, bytes)
         mail = Received(envelope.mail_from or "", tuple(envelope.rcpt_tos), content)
-        answer = await asyncio.to_thread(self.answers, mail)
+        answer = self.answers(mail)  # at once: a client that dies meanwhile must not cancel it
         if answer.startswith("250"):
             self.received.append(mail)
             self.sessions.append(session)

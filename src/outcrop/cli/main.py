@@ -3,7 +3,7 @@
 import typer
 
 from outcrop import __version__
-from outcrop.cli import audit, demo, doctor, env, jobs, keys, models, quotas, up
+from outcrop.cli import audit, demo, doctor, env, jobs, keys, models, outbox, quotas, up
 from outcrop.cli.terminal import ErrorReportingGroup
 
 app = typer.Typer(
@@ -40,6 +40,7 @@ app.add_typer(models.commands, name="models")
 app.add_typer(keys.commands, name="keys")
 app.add_typer(quotas.commands, name="quotas")
 app.add_typer(audit.commands, name="audit")
+app.add_typer(outbox.commands, name="outbox")
 app.command("doctor")(doctor.doctor)
 
 if __name__ == "__main__":
