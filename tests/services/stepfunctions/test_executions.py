@@ -359,3 +359,19 @@ def test_map_runs_are_described_and_listed(client: Any, make: MakeMachine, ended
     children = client.list_executions(mapRunArn=listed["mapRunArn"])["executions"]
     assert len(children) == 2
     assert {child["mapRunArn"] for child in children} == {listed["mapRunArn"]}
+
+
+def test_a_task_of_an_activity_that_is_gone_fails(
+    client: Any, make: MakeMachine, ended: Ended
+) -> None:
+    activity = client.create_activity(name="gone")["activityArn"]
+    task = {"Type": "Task", "Resource": activity, "End": True}
+    machine = make(definition={"StartAt": "Work", "States": {"Work": task}})["stateMachineArn"]
+    client.delete_activity(activityArn=activity)
+    described = ended(client.start_execution(stateMachineArn=machine)["executionArn"])
+
+    assert described["error"] == "States.Runtime"
+    assert described["cause"] == (
+        "An error occurred while executing the state 'Work' (entered at the event id #2). "
+        f"The activity {activity} does not exist."
+    )

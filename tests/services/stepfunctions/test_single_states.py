@@ -456,3 +456,15 @@ def test_a_task_is_really_carried_out_as_the_role(
     missing["Parameters"] = {"Bucket": "there-is-no-such-bucket"}
     del missing["ResultSelector"]
     assert run(missing, {}, roleArn=role)["status"] == "FAILED"
+
+
+def test_a_wait_ends_and_hands_its_input_on(run: Run) -> None:
+    state = {"Type": "Wait", "TimestampPath": "$.until", "Next": "Other"}
+    value = {"until": "2020-01-01T00:00:00Z"}
+
+    assert run(state, value) == {
+        "status": "SUCCEEDED",
+        "output": value,
+        "nextState": "Other",
+        "inspectionData": {"input": value, "afterInputPath": value},
+    }

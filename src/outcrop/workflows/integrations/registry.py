@@ -6,6 +6,7 @@ from typing import Any
 import structlog
 
 from outcrop.aws import service_models
+from outcrop.storage import activities
 from outcrop.storage.database.engine import Database
 from outcrop.workflows.asl.errors import StatesError
 from outcrop.workflows.integrations import bedrock, executions, lambda_, messages
@@ -87,6 +88,8 @@ class ServiceIntegrations:
         if parsed.kind == "lambda":
             return Scheduled("lambda", "lambda", resource, region, arguments)
         if parsed.kind == "activity":
+            if activities.get(self._database.reader, resource) is None:
+                raise StatesError(RUNTIME, f"The activity {resource} does not exist.")
             return Scheduled("activity", "activity", resource, region, arguments)
         problems = _problems(parsed, arguments)
         if problems:

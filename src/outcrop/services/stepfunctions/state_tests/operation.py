@@ -49,7 +49,7 @@ async def test_state(request: Mapping[str, Any], context: Context) -> dict[str, 
             )
         )
 
-    answer = await runs.run(test, call, platform.clock)
+    answer = await runs.run(test, call, platform.clock, platform.settings.wait_scale)
     if request.get("inspectionLevel", "INFO") == "INFO":
         del answer["inspectionData"]
     return answer

@@ -36,6 +36,7 @@ class Run:
     """A test under way.
 
     Attributes:
+        wait_scale: what the time of a Wait is multiplied by.
         inspection: inspectionData as on the wire.
         next: the state that would follow.
     """
@@ -43,6 +44,7 @@ class Run:
     test: Test
     call: Call
     clock: Clock
+    wait_scale: float = 1.0
     inspection: dict[str, Any] = field(default_factory=dict)
     next: str | None = None
 
@@ -66,9 +68,9 @@ def text_of(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-async def run(test: Test, call: Call, clock: Clock) -> dict[str, Any]:
+async def run(test: Test, call: Call, clock: Clock, wait_scale: float = 1.0) -> dict[str, Any]:
     """Carry out a test; return TestState's answer, inspectionData complete."""
-    state = Run(test, call, clock, {"input": test.input_text})
+    state = Run(test, call, clock, wait_scale, {"input": test.input_text})
     state.next = test.state.next
     try:
         async with asyncio.timeout(_LONGEST_SECONDS):
@@ -154,11 +156,13 @@ def _show_result(run: Run, result: Any) -> None:
 
 async def _wait(run: Run, state: WaitState, effective: Any) -> None:
     wait = data_flow.wait_of(state, effective, run.test.scope)
+    seconds = 0.0
     if wait.seconds is not None:
-        await asyncio.sleep(wait.seconds)
+        seconds = float(wait.seconds)
     elif wait.timestamp is not None:
         until = datetime.fromisoformat(wait.timestamp)
-        await asyncio.sleep(max(0.0, (until - run.clock.now()).total_seconds()))
+        seconds = max(0.0, (until - run.clock.now()).total_seconds())
+    await asyncio.sleep(seconds * run.wait_scale)
 
 
 async def _task(run: Run, state: State, effective: Any) -> Any:
