@@ -129,6 +129,7 @@ class ComposedServer:
         )
 
     async def _close(self) -> None:
+        await self.platform.events.stop()
         await self.platform.executions.close()
         await self.platform.functions.close()
 

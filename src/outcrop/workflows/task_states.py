@@ -203,6 +203,7 @@ class TaskStates:
             region=revision.region,
             account_id=revision.account_id,
             role_arn=credentials.get("roleArn", revision.role_arn),
+            machine_role_arn=revision.role_arn,
             execution_arn=execution.arn,
             state_machine_arn=revision.arn,
             state_name=state.name,

@@ -13,7 +13,6 @@ from support.composed_server import ComposedServer
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ComposedServer]:
     running = ComposedServer(tmp_path_factory.mktemp("events")).start()
     yield running
-    running.platform.on_loop(running.platform.events.stop())
     running.stop()
 
 

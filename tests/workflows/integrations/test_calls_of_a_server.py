@@ -1,5 +1,6 @@
 """Integrations in front of the whole product: real operations, permissions and errors."""
 
+import asyncio
 import json
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -7,6 +8,10 @@ from uuid import uuid4
 
 import pytest
 
+from outcrop.aws.arns import custom_model_arn, customization_job_arn, foundation_model_arn
+from outcrop.core.jobs import JobStatus, Phases
+from outcrop.storage import customization_jobs
+from outcrop.storage.customization_jobs import JobRow
 from outcrop.workflows.integrations import make_integrations
 from outcrop.workflows.integrations.registry import ServiceIntegrations
 from outcrop.workflows.tasks import TaskCall, TaskFailed
@@ -15,14 +20,13 @@ from workflows.integrations.conftest import ACCOUNT, MACHINE
 
 Task = Callable[..., TaskCall]
 Run = Callable[..., Any]
-REGION = "us-east-1"
+REGION, BASE = "us-east-1", "outcrop.nano-v1:0"
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ComposedServer]:
     running = ComposedServer(tmp_path_factory.mktemp("integrations")).start()
     yield running
-    running.platform.on_loop(running.platform.events.stop())
     running.stop()
 
 
@@ -161,6 +165,75 @@ def test_events_are_put_on_the_bus(run: Run) -> None:
         "ErrorCode": "MalformedDetail",
         "ErrorMessage": "Detail is malformed.",
     }
+
+
+def job_row(status: JobStatus) -> JobRow:
+    name = f"job-{uuid4().hex[:12]}"
+    job_id = name[-12:]
+    base = foundation_model_arn(REGION, BASE)
+    request = {
+        "roleArn": f"arn:aws:iam::{ACCOUNT}:role/r",
+        "baseModelArn": base,
+        "hyperParameters": {"epochCount": "1"},
+        "trainingDataConfig": {"s3Uri": "s3://b/train"},
+        "outputDataConfig": {"s3Uri": "s3://b/out"},
+    }
+    return JobRow(
+        id=job_id,
+        region=REGION,
+        name=name,
+        arn=customization_job_arn(REGION, ACCOUNT, BASE, job_id),
+        status=status,
+        base_model_arn=base,
+        model_name="mine",
+        model_arn=custom_model_arn(REGION, ACCOUNT, BASE, job_id),
+        customization_type="FINE_TUNING",
+        created_us=1_767_323_045_000_000,
+        modified_us=1_767_323_046_000_000,
+        ended_us=None,
+        failure_message=None,
+        request_json=json.dumps(request),
+        phases_json=json.dumps(Phases().to_json()),
+        metrics_json=None,
+        plan_json="{}",
+    )
+
+
+@pytest.mark.parametrize("status", [JobStatus.COMPLETED, JobStatus.FAILED])
+def test_a_job_is_waited_for_until_it_ends(
+    server: ComposedServer,
+    integrations: ServiceIntegrations,
+    role: str,
+    task: Task,
+    status: JobStatus,
+) -> None:
+    row, platform = job_row(JobStatus.IN_PROGRESS), server.platform
+    with platform.database.write() as connection:
+        customization_jobs.insert(connection, row)
+    call = task("bedrock:createModelCustomizationJob.sync", {}, role_arn=role)
+    assert platform.loop is not None
+    waiting = asyncio.run_coroutine_threadsafe(
+        integrations.wait(call, {"JobArn": row.arn}), platform.loop
+    )
+    with pytest.raises(TimeoutError):
+        waiting.result(0.3)
+    with platform.database.write() as connection:
+        message = "it failed" if status == JobStatus.FAILED else None
+        customization_jobs.move(connection, row, status, row.modified_us, failure_message=message)
+    if status == JobStatus.COMPLETED:
+        output = waiting.result(60)
+    else:
+        with pytest.raises(TaskFailed) as caught:
+            waiting.result(60)
+        assert caught.value.error == "States.TaskFailed"
+        output = json.loads(caught.value.cause)
+        assert output["FailureMessage"] == "it failed"
+    assert output["JobArn"] == row.arn
+    assert output["Status"] == status
+    assert output["OutputModelName"] == "mine"
+    assert output["CreationTime"] == "2026-01-02T03:04:05Z"
+    assert output["TrainingDataConfig"] == {"S3Uri": "s3://b/train"}
+    assert output["HyperParameters"] == {"epochCount": "1"}
 
 
 def test_a_job_that_bedrock_refuses_is_not_submitted(run: Run, role: str) -> None:
