@@ -163,7 +163,7 @@ class EngineRoom:
     async def until(self, reached: Callable[[], Any]) -> None:
         """Wait until something is so."""
         async with asyncio.timeout(LIMIT_SECONDS):
-            while not reached():
+            while not reached():  # noqa: ASYNC110 - nothing tells when
                 await asyncio.sleep(0.002)
 
     async def crash(self) -> None:

@@ -67,6 +67,8 @@ class Interpreter:
         if past is not None and past.is_started:
             if past.failed is not None:
                 error, cause = past.failed
+                if past.entered is not None:
+                    frame.visit = _resumed(frame, past)
                 raise StateFailed(error, cause, past.previous)
             frame.previous = past.previous or frame.previous
             frame.variables.update(past.variables)
