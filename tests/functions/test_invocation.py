@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from functions.conftest import MakeSample
 from outcrop.functions.code import ConcurrencyExceeded
-from support.functions import ARN, NO_LIMIT_SECONDS, Sample, make_host
+from support.functions import ARN, NO_LIMIT_SECONDS, Sample
 
 ECHO = """
 def handler(event, context):
@@ -150,51 +151,43 @@ async def test_nothing_runs_with_no_concurrency_reserved(sample: Sample) -> None
         await sample.invoke(sample.code(ECHO, reserved_concurrency=0))
 
 
-async def test_the_account_has_a_limit_of_its_own(tmp_path: Path) -> None:
-    host = make_host(tmp_path, function_concurrency=0)
-    sample = Sample(host, tmp_path / "package")
+async def test_the_account_has_a_limit_of_its_own(make_sample: MakeSample) -> None:
+    sample = make_sample(function_concurrency=0)
     with pytest.raises(ConcurrencyExceeded) as refused:
         await sample.invoke(sample.code(ECHO))
     assert refused.value.reason == "ConcurrentInvocationLimitExceeded"
-    await host.close()
 
 
-async def test_events_wait_where_no_more_processes_may_live(tmp_path: Path) -> None:
-    host = make_host(tmp_path, function_processes=1)
-    sample = Sample(host, tmp_path / "package")
+async def test_events_wait_where_no_more_processes_may_live(make_sample: MakeSample) -> None:
+    sample = make_sample(function_processes=1)
     here = sample.code(COUNT)
     there = sample.code(COUNT, arn=f"{ARN}-other")
     calls = [sample.answer(code) for code in (here, there, here, there, here)]
     answers = await asyncio.gather(*calls)
     assert all(count >= 1 for count, _ in answers)
-    await host.close()
 
 
-async def test_a_process_that_is_not_used_ends(tmp_path: Path) -> None:
-    host = make_host(tmp_path, function_idle_seconds=0.2)
-    sample = Sample(host, tmp_path / "package")
+async def test_a_process_that_is_not_used_ends(make_sample: MakeSample) -> None:
+    sample = make_sample(function_idle_seconds=0.2)
     code = sample.code(COUNT)
     await sample.answer(code)
-    pool = host._pool
+    pool = sample.host._pool
     assert pool is not None
     await until(lambda: pool.size == 0)
     assert (await sample.answer(code))[0] == 1
-    await host.close()
 
 
-async def test_a_process_is_replaced_before_its_credentials_expire(tmp_path: Path) -> None:
-    host = make_host(tmp_path)
+async def test_a_process_is_replaced_before_its_credentials_expire(make_sample: MakeSample) -> None:
+    sample = make_sample()
     keys = {"AWS_ACCESS_KEY_ID": "old"}
     soon = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + NO_LIMIT_SECONDS - 10))
     given = [keys | {"AWS_CREDENTIAL_EXPIRATION": soon}, {"AWS_ACCESS_KEY_ID": "new"}]
-    host._credentials = lambda _: given.pop(0)
-    sample = Sample(host, tmp_path / "package")
+    sample.host._credentials = lambda _: given.pop(0)
     code = sample.code(
         "import os\ndef handler(event, context): return os.environ['AWS_ACCESS_KEY_ID']\n"
     )
     assert await sample.answer(code) == "old"
     assert await sample.answer(code) == "new"
-    await host.close()
 
 
 async def test_a_caller_that_goes_away_stops_nothing(sample: Sample) -> None:

@@ -268,6 +268,26 @@ def check_clock(_: Settings) -> list[Finding]:
     return [Finding("clock", State.GOOD, time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(now)))]
 
 
+def check_functions(settings: Settings) -> list[Finding]:
+    """Try the walls around functions, and report which stand and what that means for functions here."""
+    from outcrop.functions import walls
+
+    found = walls.probe()
+    findings = [
+        Finding(f"wall: {wall.name}", State.GOOD if wall.stands else State.DOUBTFUL, wall.detail)
+        for wall in found
+    ]
+    try:
+        put_up = walls.walls_to_put_up(settings, found)
+    except OutcropError as error:
+        hint = "let the server make namespaces, or set OUTCROP_FUNCTION_ISOLATION"
+        return [*findings, Finding("functions", State.DOUBTFUL, str(error), hint)]
+    if settings.function_isolation == walls.FULL:
+        return [*findings, Finding("functions", State.GOOD, "run behind every wall")]
+    detail = f"run behind {', '.join(put_up)}" if put_up else "run without walls, as any program"
+    return [*findings, Finding("functions", State.DOUBTFUL, detail, "trust who may create them")]
+
+
 CHECKS: tuple[Callable[[Settings], list[Finding]], ...] = (
     check_python,
     check_machine,
@@ -275,6 +295,7 @@ CHECKS: tuple[Callable[[Settings], list[Finding]], ...] = (
     check_home,
     check_server,
     check_clock,
+    check_functions,
     check_compute,
 )
 

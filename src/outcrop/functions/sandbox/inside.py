@@ -93,7 +93,6 @@ def load_libraries(paths: list[str]) -> None:
     """
     _standard_path[:] = [item for item in sys.path if item and item not in paths]
     for name in (
-        "runtime_client",
         "simplejson",
         "awslambdaric.lambda_context",
         "awslambdaric.lambda_runtime_exception",
@@ -105,6 +104,15 @@ def load_libraries(paths: list[str]) -> None:
     for name in _PRELOADED:
         with suppress(ImportError):
             importlib.import_module(name)
+
+
+def load_client() -> None:
+    """Import the compiled part of the runtime client ahead.
+
+    It reads the Runtime API's address when it is loaded, so this is for processes that all have it at the same one: the
+    client's default, on a loopback address of their own.
+    """
+    importlib.import_module("runtime_client")
 
 
 def prepare_and_run(wanted: Specification, report: int, output: int) -> NoReturn:
@@ -166,7 +174,6 @@ def run_handler(wanted: Specification) -> None:
 
 def _serve(wanted: Specification) -> None:
     address = os.environ["AWS_LAMBDA_RUNTIME_API"]
-    # The compiled client reads the address once, when its module is imported.
     os.environ["AWS_LAMBDA_RUNTIME_API"] = address + wanted.api_prefix
     from awslambdaric import bootstrap, lambda_runtime_client
     from awslambdaric.lambda_config import LambdaConfigProvider

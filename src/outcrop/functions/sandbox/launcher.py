@@ -102,6 +102,8 @@ class Launcher:
         try:
             wanted = Specification.from_values(asked["specification"])
             report, output = descriptors
+            if wanted.stands(NETWORK):
+                inside.load_client()
             process = start(wanted, lambda: inside.prepare_and_run(wanted, report, output))
         except (OSError, ValueError, TypeError, KeyError) as error:
             self._tell({"failed": number, "reason": str(error)})
