@@ -64,6 +64,9 @@ class SealedJournal:
         self._wake = wake
         self._lock = threading.Lock()
         self._descriptor = -1
+        self._ended = (
+            -1
+        )  # descriptor of the file that was written to before; open until it is carried on
         self._number = 0
         self._cipher: AESGCM | None = None
         self._records: list[bytes] = []
@@ -99,8 +102,9 @@ class SealedJournal:
     def sync(self) -> None:
         """Have the disk hold what was given so far: it then survives a power failure too."""
         with self._lock:
-            descriptor = os.dup(self._descriptor) if self._descriptor >= 0 else -1
-        if descriptor >= 0:
+            open_files = [item for item in (self._ended, self._descriptor) if item >= 0]
+            descriptors = [os.dup(item) for item in open_files]
+        for descriptor in descriptors:
             try:
                 os.fdatasync(descriptor)
             finally:
@@ -140,7 +144,9 @@ class SealedJournal:
         with self._lock:
             records = self._records
             if records:
-                os.close(self._descriptor)
+                if self._ended >= 0:
+                    os.close(self._ended)
+                self._ended = self._descriptor
                 self._descriptor, self._cipher, self._records, self._size_bytes = -1, None, [], 0
                 self._waiting.append(self._number)
         return records
@@ -153,6 +159,9 @@ class SealedJournal:
     def close(self) -> None:
         """Close the file; what it holds is taken up by the next process."""
         with self._lock:
+            if self._ended >= 0:
+                os.close(self._ended)
+                self._ended = -1
             if self._descriptor >= 0:
                 os.close(self._descriptor)
                 self._descriptor = -1

@@ -300,3 +300,34 @@ def test_events_stay_readable_when_their_group_gets_another_key(
     answer = logs.get_log_events(logGroupName=group, logStreamName=stream)
 
     assert messages(answer) == ["own key", "KMS key", "own key again"]
+
+
+def test_changes_of_a_group_under_a_kms_key_do_not_wait_for_themselves(
+    server: ComposedServer, logs: Any
+) -> None:
+    key = server.client("kms", region=REGION).create_key(
+        Policy=f"""{{"Version": "2012-10-17", "Statement": [
+            {{"Effect": "Allow", "Principal": {{"AWS": "*"}}, "Action": "kms:*", "Resource": "*"}},
+            {{"Effect": "Allow", "Principal": {{"Service": "logs.{REGION}.amazonaws.com"}},
+              "Action": "kms:*", "Resource": "*"}}]}}"""
+    )["KeyMetadata"]["Arn"]
+    name = "/under/kms/vended"
+    logs.create_log_group(logGroupName=name, kmsKeyId=key)
+
+    # Each of these first carries on what waits, for which KMS has to be asked.
+    def let_something_wait() -> None:
+        server.platform.logs._keys.clear()
+        server.platform.logs.append(REGION, name, "vended", [(now_ms(), "x")])
+
+    let_something_wait()
+    logs.create_log_stream(logGroupName=name, logStreamName="one")
+    let_something_wait()
+    logs.put_retention_policy(logGroupName=name, retentionInDays=1)
+    let_something_wait()
+    logs.delete_log_stream(logGroupName=name, logStreamName="one")
+    seen = messages(logs.get_log_events(logGroupName=name, logStreamName="vended"))
+    let_something_wait()
+    logs.delete_log_group(logGroupName=name)
+
+    assert seen == ["x", "x", "x"]
+    assert logs.describe_log_groups(logGroupNamePrefix=name)["logGroups"] == []

@@ -34,7 +34,7 @@ _CONTENT: Mapping[str, frozenset[str]] = {
     "ses": frozenset({"Message", "RawMessage", "TemplateData", "DefaultTemplateData"}),
     "sesv2": frozenset({"Content", "TemplateData", "DefaultContent"}),
     "events": frozenset({"Detail", "Input", "InputTransformer"}),
-    "logs": frozenset({"logEvents", "message"}),
+    "logs": frozenset({"logEvents", "logEventMessages", "message"}),
     "stepfunctions": frozenset({"input", "output", "definition", "cause"}),
     "lambda": frozenset({"Variables", "ClientContext"}),
 }

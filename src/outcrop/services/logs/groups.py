@@ -65,17 +65,22 @@ def _insert(row: GroupRow, tags: Mapping[str, str], context: Context) -> None:
 
 
 @operation("logs:DeleteLogGroup")
-def delete_log_group(request: Mapping[str, Any], context: Context) -> dict[str, Any]:
+async def delete_log_group(request: Mapping[str, Any], context: Context) -> dict[str, Any]:
     """Remove a group with everything in it.
 
     Raises:
         ResourceNotFoundException: there is none of this name.
         ValidationException: it is protected from deletion.
     """
+    await settled(context)
+    await asyncio.to_thread(_delete, request["logGroupName"], context)
+    return {}
+
+
+def _delete(name: str, context: Context) -> None:
     platform = context.platform
-    platform.logs.settle()
     with platform.database.write(durable=True) as connection:
-        group = require_group(connection, request["logGroupName"], context)
+        group = require_group(connection, name, context)
         if group.is_protected:
             raise ValidationException(
                 "The log group has deletion protection enabled. Turn it off before you delete the log group."
@@ -84,7 +89,6 @@ def delete_log_group(request: Mapping[str, Any], context: Context) -> dict[str, 
             connection, group, group_arn(context.region, context.account_id, group.name)
         )
     platform.logs.remove_group_files(group.id)
-    return {}
 
 
 @operation("logs:DescribeLogGroups")
@@ -166,7 +170,7 @@ async def list_log_groups(request: Mapping[str, Any], context: Context) -> dict[
 
 
 @operation("logs:PutRetentionPolicy")
-def put_retention_policy(request: Mapping[str, Any], context: Context) -> dict[str, Any]:
+async def put_retention_policy(request: Mapping[str, Any], context: Context) -> dict[str, Any]:
     """Have a group's events go after so many days.
 
     Raises:
@@ -180,23 +184,24 @@ def put_retention_policy(request: Mapping[str, Any], context: Context) -> dict[s
             f"1 validation error detected: Value '{days}' at 'retentionInDays' failed to satisfy constraint: "
             f"Member must satisfy enum value set: [{choice}]"
         )
-    _change(request, context, retention_days=days)
+    await _change(request, context, retention_days=days)
+    context.platform.logs.expect_expiry()
     return {}
 
 
 @operation("logs:DeleteRetentionPolicy")
-def delete_retention_policy(request: Mapping[str, Any], context: Context) -> dict[str, Any]:
+async def delete_retention_policy(request: Mapping[str, Any], context: Context) -> dict[str, Any]:
     """Keep a group's events for ever.
 
     Raises:
         ResourceNotFoundException: no such group.
     """
-    _change(request, context, retention_days=None)
+    await _change(request, context, retention_days=None)
     return {}
 
 
 @operation("logs:PutLogGroupDeletionProtection")
-def put_log_group_deletion_protection(
+async def put_log_group_deletion_protection(
     request: Mapping[str, Any], context: Context
 ) -> dict[str, Any]:
     """Protect a group from deletion, or no longer.
@@ -205,7 +210,7 @@ def put_log_group_deletion_protection(
         ResourceNotFoundException: no such group.
     """
     named = {"logGroupName": name_of(request["logGroupIdentifier"])}
-    _change(named, context, is_protected=request["deletionProtectionEnabled"])
+    await _change(named, context, is_protected=request["deletionProtectionEnabled"])
     return {}
 
 
@@ -254,22 +259,27 @@ def _named(request: Mapping[str, Any]) -> str:
 
 
 def _change_key(name: str, wrapped: bytes, key_arn: str | None, context: Context) -> None:
-    store = context.platform.logs
-    store.settle()
+    context.platform.logs.settle()
     with context.platform.database.write(durable=True) as connection:
         group = require_group(connection, name, context)
         rows.change_key(connection, group, wrapped, key_arn)
 
 
-def _change(request: Mapping[str, Any], context: Context, **values: object) -> None:
-    context.platform.logs.settle()
-    with context.platform.database.write(durable=True) as connection:
-        group = require_group(connection, request["logGroupName"], context)
-        rows.update_group(connection, group.id, **values)
+async def _change(request: Mapping[str, Any], context: Context, **values: object) -> None:
+    def write() -> None:
+        with context.platform.database.write(durable=True) as connection:
+            group = require_group(connection, request["logGroupName"], context)
+            rows.update_group(connection, group.id, **values)
+
+    await settled(context)
+    await asyncio.to_thread(write)
 
 
 async def settled(context: Context) -> None:
-    """Return when everything that was given to the log store can be found."""
+    """Return when everything that was given to the log store can be found.
+
+    Never to be done in the writer's thread: settling may have to ask KMS for a key, which answers in that thread.
+    """
     if not context.platform.logs.is_settled:
         await asyncio.to_thread(context.platform.logs.settle)
 

@@ -1,5 +1,6 @@
 """Log streams of a group."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,15 +17,20 @@ from outcrop.storage.logs import StreamRow, rows
 
 
 @operation("logs:CreateLogStream")
-def create_log_stream(request: Mapping[str, Any], context: Context) -> dict[str, Any]:
+async def create_log_stream(request: Mapping[str, Any], context: Context) -> dict[str, Any]:
     """Make a stream.
 
     Raises:
         ResourceNotFoundException: no such group.
         ResourceAlreadyExistsException: the group has one of this name.
     """
+    await settled(context)
+    await asyncio.to_thread(_create, request, context)
+    return {}
+
+
+def _create(request: Mapping[str, Any], context: Context) -> None:
     platform = context.platform
-    platform.logs.settle()
     try:
         with platform.database.write(durable=True) as connection:
             group = require_group(connection, request["logGroupName"], context)
@@ -32,24 +38,27 @@ def create_log_stream(request: Mapping[str, Any], context: Context) -> dict[str,
             rows.insert_stream(connection, group.id, request["logStreamName"], now)
     except IntegrityError:
         raise ResourceAlreadyExistsException("The specified log stream already exists") from None
-    return {}
 
 
 @operation("logs:DeleteLogStream")
-def delete_log_stream(request: Mapping[str, Any], context: Context) -> dict[str, Any]:
+async def delete_log_stream(request: Mapping[str, Any], context: Context) -> dict[str, Any]:
     """Remove a stream with its events.
 
     Raises:
         ResourceNotFoundException: no such group or stream.
     """
+    await settled(context)
+    await asyncio.to_thread(_delete, request, context)
+    return {}
+
+
+def _delete(request: Mapping[str, Any], context: Context) -> None:
     platform = context.platform
-    platform.logs.settle()
     with platform.database.write(durable=True) as connection:
         group = require_group(connection, request["logGroupName"], context)
         stream = require_stream(connection, group, request["logStreamName"])
         rows.delete_stream(connection, stream.id)
     platform.logs.remove_stream_files(stream)
-    return {}
 
 
 @operation("logs:DescribeLogStreams")

@@ -53,7 +53,7 @@ class Block(NamedTuple):
     length: int
     key_number: int
     batch: int
-    count: int
+    events: int
     first_ms: int
     last_ms: int
     first_sequence: int

@@ -236,6 +236,10 @@ class LogStore:
             log.exception("logs_not_settled", hint="they are taken up at the next start")
         self._journal.close()
 
+    def expect_expiry(self) -> None:
+        """Look for files past their retention from now on."""
+        self._rouse()
+
     def sweep(self) -> int:
         """Remove files that hold nothing but events past their group's retention; return the bytes freed."""
         freed = 0
@@ -306,7 +310,8 @@ class LogStore:
                 changed.append(self._write(group, stream, batch, entries, watched))
             except KeyWithheld as error:
                 log.warning("log_events_refused", group=group_name, reason=str(error))
-        with self._database.write() as connection:
+        # For good, since the journal's file goes next.
+        with self._database.write(durable=True) as connection:
             rows.note_events(connection, changed)
         if self.watch is not None:
             for group, events in watched:
@@ -358,7 +363,7 @@ class LogStore:
         if group is None and not any(entry.create for entry in entries):
             return None
         try:
-            with self._database.write() as connection:
+            with self._database.write(durable=True) as connection:
                 if group is None:
                     group = self.new_group(region, group_name)
                     rows.insert_group(connection, group)
