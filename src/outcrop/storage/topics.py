@@ -128,7 +128,7 @@ _CONFIRMED = Prepared(
     .order_by(subscriptions_table.c.arn)
 )
 _COUNTS = Prepared(
-    select(func.count(), func.count(subscriptions_table.c.confirmed_us)).where(
+    select(*[func.count(), func.count(subscriptions_table.c.confirmed_us)]).where(
         subscriptions_table.c.topic_arn == bindparam("topic_arn")
     )
 )

@@ -159,7 +159,9 @@ class Session:
             code, text = self._smtp.mail(sender, options)
             if code != _TAKEN:
                 raise Refused(_line(code, text), is_final=code >= _PERMANENT)
-            accepted, deferred, refused = [], {}, {}
+            accepted: list[str] = []
+            deferred: dict[str, str] = {}
+            refused: dict[str, str] = {}
             for recipient in recipients:
                 code, text = self._smtp.rcpt(recipient)
                 if code in {250, 251}:
