@@ -85,6 +85,20 @@ def test_a_service_acts_as_the_role_that_trusts_it(directory: Directory) -> None
             assume(directory, trusting.arn, **changes)
 
 
+def test_a_trust_policy_may_name_a_service_with_its_region(directory: Directory) -> None:
+    trust = bedrock_trust()
+    trusting = role(
+        "machines", trust | {"Principal": {"Service": "states.eu-west-1.amazonaws.com"}}
+    )
+    add(directory, trusting)
+    machine = f"arn:aws:states:eu-west-1:{ACCOUNT}:stateMachine:m"
+    session = assume(directory, trusting.arn, service="states.amazonaws.com", source_arn=machine)
+    assert session.role_arn == trusting.arn
+    for changes in ({"source_arn": machine.replace("eu-west-1", "us-east-1")}, {"source_arn": ""}):
+        with pytest.raises(RoleNotAssumable, match="sts:AssumeRole"):
+            assume(directory, trusting.arn, **{"service": "states.amazonaws.com", **changes})
+
+
 def test_a_role_that_is_not_there_is_not_assumed(directory: Directory) -> None:
     with pytest.raises(RoleNotAssumable, match="does not exist"):
         assume(directory, f"arn:aws:iam::{ACCOUNT}:role/missing")

@@ -24,6 +24,7 @@ from outcrop.identity.key_uses import KeyUses
 from outcrop.identity.managed_policies import managed_policies
 from outcrop.identity.policy import (
     Caller,
+    DecisionKind,
     Policies,
     Policy,
     PolicyKind,
@@ -246,21 +247,26 @@ class Directory:
         role = self.role(role_arn)
         if role is None:
             raise RoleNotAssumable(f"The role {role_arn} does not exist")
-        request = Request(
-            action="sts:AssumeRole",
-            resource=role_arn,
-            caller=Caller("AWSService", service),
-            context={
-                "aws:SourceArn": source_arn,
-                "aws:SourceAccount": source_account,
-                "aws:PrincipalIsAWSService": "true",
-                "aws:PrincipalServiceName": service,
-                "sts:RoleSessionName": session_name,
-            },
-            resource_account=self.account_id,
+        trust = Policies(
+            resource=cached_policy(role.trust, PolicyKind.TRUST), mode=ResourcePolicyMode.TRUST
         )
-        trust = cached_policy(role.trust, PolicyKind.TRUST)
-        decision = decide(request, Policies(resource=trust, mode=ResourcePolicyMode.TRUST))
+        for name in _names_of(service, source_arn):
+            request = Request(
+                action="sts:AssumeRole",
+                resource=role_arn,
+                caller=Caller("AWSService", name),
+                context={
+                    "aws:SourceArn": source_arn,
+                    "aws:SourceAccount": source_account,
+                    "aws:PrincipalIsAWSService": "true",
+                    "aws:PrincipalServiceName": name,
+                    "sts:RoleSessionName": session_name,
+                },
+                resource_account=self.account_id,
+            )
+            decision = decide(request, trust)
+            if decision.kind is not DecisionKind.IMPLICIT_DENY:
+                break
         if not decision.allowed:
             raise RoleNotAssumable(
                 f"{service} is not authorized to perform: sts:AssumeRole on resource: {role_arn} "
@@ -391,6 +397,15 @@ class Directory:
             if (text := managed_document(reader, arn)) is not None
         ]
         return (merged_session_policies(texts),)
+
+
+def _names_of(service: str, source_arn: str) -> tuple[str, ...]:
+    """Return the names by which trust policies know a service: the global one and, as SAM writes it, a region's."""
+    parts = source_arn.split(":")
+    region = parts[3] if len(parts) > 3 else ""
+    if not region:
+        return (service,)
+    return service, service.replace(".amazonaws.com", f".{region}.amazonaws.com")
 
 
 def _keep(kept: dict[KeyT, ValueT], key: KeyT, value: ValueT) -> None:
