@@ -144,6 +144,18 @@ def test_a_role_that_trusts_for_another_machine_only_is_refused(
     assert make(name=name, roleArn=narrow)["stateMachineArn"] == arn_of(name)
 
 
+def test_a_role_may_trust_the_service_of_its_region_alone(
+    make: MakeMachine, make_role: MakeRole, refused: Refused
+) -> None:
+    def trusting(region: str) -> str:
+        principal = {"Service": f"states.{region}.amazonaws.com"}
+        statement = {"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}
+        return make_role({"Version": "2012-10-17", "Statement": [statement]})
+
+    assert make(roleArn=trusting(REGION))["stateMachineArn"]
+    assert refused(make, roleArn=trusting("us-west-2"))[0] == "AccessDeniedException"
+
+
 def test_something_else_in_the_place_of_a_role_is_refused(
     make: MakeMachine, refused: Refused
 ) -> None:

@@ -19,6 +19,24 @@ _SESSION_SECONDS = 900
 _EFFECTS = uuid.UUID("8a1f8f5e-4c87-5d5e-9d2f-0c0f3c2b6a11")
 
 
+def assume(directory: Directory, role_arn: str, *, region: str, **source: str) -> Principal:
+    """Return the session of a machine's role, which may trust the service everywhere or in this region only.
+
+    Args:
+        directory: opens sessions.
+        role_arn: the role.
+        region: of the machine.
+        **source: source_arn, source_account and session_name, as `Directory.assume_for_service` takes them.
+
+    Raises:
+        RoleNotAssumable: there is no such role, or it trusts neither of the two principals.
+    """
+    try:
+        return directory.assume_for_service(role_arn, _SERVICE, **source)
+    except RoleNotAssumable:
+        return directory.assume_for_service(role_arn, f"states.{region}.amazonaws.com", **source)
+
+
 class Calls:
     """Opens role sessions and calls operations in them.
 
@@ -72,9 +90,10 @@ class Calls:
         name = hashlib.blake2s(task.execution_arn.encode(), digest_size=16).hexdigest()
         source = task.state_machine_arn or task.execution_arn
         try:
-            own = self._directory.assume_for_service(
+            own = assume(
+                self._directory,
                 machine_role,
-                _SERVICE,
+                region=task.region,
                 source_arn=source,
                 source_account=self.account_id,
                 session_name=name,
