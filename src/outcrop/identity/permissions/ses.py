@@ -7,7 +7,6 @@ template and the configuration set where one is named.
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from email.utils import parseaddr
 from typing import Any
 
 from outcrop.identity.permissions import ConditionValues, Need, Rule, Scope
@@ -28,6 +27,8 @@ def sending_context(
         return_path: "" for none.
         api_version: "1" or "2".
     """
+    from email.utils import parseaddr
+
     name, address = parseaddr(source)
     context: dict[str, ConditionValues] = {"ses:ApiVersion": api_version}
     if address:
