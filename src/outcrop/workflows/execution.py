@@ -75,14 +75,15 @@ class Execution:
             "Execution": {
                 "Id": row.arn,
                 "Input": data,
+                "StartTime": iso_time(row.started_us),
                 "Name": row.name,
                 "RoleArn": revision.role_arn,
-                "StartTime": iso_time(row.started_us),
             },
             "StateMachine": {"Id": revision.arn, "Name": revision.name},
         }
-        if row.redriven_us is not None:
+        if row.type == "STANDARD":
             self.context["Execution"]["RedriveCount"] = row.redrive_count
+        if row.redriven_us is not None:
             self.context["Execution"]["RedriveTime"] = iso_time(row.redriven_us)
 
     def emit(

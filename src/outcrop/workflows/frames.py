@@ -16,6 +16,8 @@ from outcrop.workflows.execution import Execution
 from outcrop.workflows.history import Record
 from outcrop.workflows.timers import iso_time
 
+# Other states have no Retry, and AWS shows them no count.
+_RETRIED = frozenset({"Task", "Parallel", "Map"})
 _OPENED = frozenset({"ParallelStateStarted", "MapStateStarted", "MapRunStarted"})
 
 
@@ -194,8 +196,9 @@ class Frame:
         state: dict[str, Any] = {
             "Name": visit.state.name,
             "EnteredTime": iso_time(visit.entered_us),
-            "RetryCount": visit.retry_count,
         }
+        if visit.state.type in _RETRIED:
+            state["RetryCount"] = visit.retry_count
         context: dict[str, Any] = {**self.execution.context, "State": state}
         if self.map_context is not None:
             context["Map"] = self.map_context
