@@ -238,7 +238,7 @@ def _compose(
         function_store=FunctionStore(home.functions, database, service_keys),
         audit=audit,
         quotas=Quotas(database),
-        events=EventBus(database, clock, root_key.account_id, directory),
+        events=EventBus(database, clock, root_key.account_id, directory, service_keys),
         logs=LogStore(home.log_events, database, service_keys, clock),
         metrics=Metrics(database, clock),
         invocation_log=InvocationLog(home.invocations, database, service_keys),

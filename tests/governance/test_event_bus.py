@@ -13,12 +13,14 @@ import pytest
 from outcrop.aws.errors import AccessDeniedException, ServiceError, ThrottlingException
 from outcrop.aws.operation import Principal
 from outcrop.core.times import now_us
+from outcrop.crypto.key_source import FileKeySource
 from outcrop.governance.event_bus import EventBus
 from outcrop.identity.directory import RoleNotAssumable
 from outcrop.storage import events as rows
 from outcrop.storage.database.engine import Database
 from outcrop.storage.database.migrations import upgrade
 from outcrop.storage.events import BusRow, RuleRow
+from outcrop.storage.service_keys import ServiceKeys
 from support.composed_server import MovableClock
 
 ACCOUNT, REGION = "123456789012", "us-east-1"
@@ -93,9 +95,14 @@ def called() -> Called:
 
 
 @pytest.fixture
-def bus(database: Database, clock: MovableClock) -> EventBus:
+def keys(database: Database, tmp_path: Path) -> ServiceKeys:
+    return ServiceKeys(database, FileKeySource(tmp_path / "key"))
+
+
+@pytest.fixture
+def bus(database: Database, clock: MovableClock, keys: ServiceKeys) -> EventBus:
     directory: Any = Roles()
-    return EventBus(database, clock, ACCOUNT, directory)
+    return EventBus(database, clock, ACCOUNT, directory, keys)
 
 
 @pytest.fixture
@@ -220,13 +227,18 @@ async def test_an_event_is_part_of_its_callers_transaction(
 
 
 async def test_what_was_kept_is_delivered_by_the_next_life_of_the_server(
-    bus: EventBus, add_rule: Callable[..., None], called: Called, database: Database
+    bus: EventBus,
+    add_rule: Callable[..., None],
+    called: Called,
+    database: Database,
+    keys: ServiceKeys,
 ) -> None:
     add_rule({"Arn": TOPIC})
-    await asyncio.to_thread(bus.put, REGION, "mine", "type", {})
-    assert len(waiting(database)) == 1
+    await asyncio.to_thread(bus.put, REGION, "mine", "type", {"secret": "xyzzy"})
+    (kept,) = waiting(database)
+    assert b"xyzzy" not in kept.sealed_content
     directory: Any = Roles()
-    reborn = EventBus(database, MovableClock(), ACCOUNT, directory)
+    reborn = EventBus(database, MovableClock(), ACCOUNT, directory, keys)
     loop = asyncio.get_running_loop()
     reborn.attach(called, lambda: loop)
     reborn.start()

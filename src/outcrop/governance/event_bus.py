@@ -27,8 +27,10 @@ from outcrop.identity.directory import Directory
 from outcrop.storage import events as rows
 from outcrop.storage.database.engine import Database
 from outcrop.storage.events import DEFAULT_BUS, DeliveryRow, RuleRow
+from outcrop.storage.service_keys import ServiceKeys
 
 SERVICE = "events.amazonaws.com"
+_KEY = "events"
 _DAY_SECONDS = 86_400
 _MOST_ATTEMPTS = 185  # AWS: for up to 24 hours and 185 times, by default
 _AT_ONCE = 16
@@ -63,11 +65,18 @@ class EventBus:
         clock: tells the time.
         account_id: the one account.
         directory: opens sessions of the roles that targets name.
+        keys: seal what waits to be delivered.
     """
 
     def __init__(
-        self, database: Database, clock: Clock, account_id: str, directory: Directory
+        self,
+        database: Database,
+        clock: Clock,
+        account_id: str,
+        directory: Directory,
+        keys: ServiceKeys,
     ) -> None:
+        self._keys = keys
         self._database = database
         self._clock = clock
         self._account_id = account_id
@@ -203,6 +212,8 @@ class EventBus:
 
     def forget_rules(self, region: str, bus: str) -> None:
         """Read a bus's rules anew at its next event: for whoever changed them, after the commit."""
+        # Made at its first use, which a caller's transaction has no room for.
+        self._keys.seal(_KEY, b"", b"")
         with self._lock:
             self._generation += 1
             self._active.pop((region, bus), None)
@@ -259,17 +270,17 @@ class EventBus:
         content: str,
         hops: int,
     ) -> DeliveryRow:
-        now = now_us(self._clock)
+        now, delivery_id = now_us(self._clock), str(uuid.uuid4())
         policy = target.get("RetryPolicy") or {}
         seconds = int(policy.get("MaximumEventAgeInSeconds", _DAY_SECONDS))
         return DeliveryRow(
-            id=str(uuid.uuid4()),
+            id=delivery_id,
             region=region,
             event_id=event_id,
             service=service,
             source_arn=source_arn,
             target_json=json.dumps(target),
-            content=content,
+            sealed_content=self._keys.seal(_KEY, content.encode(), delivery_id.encode()),
             hops=hops,
             attempts=0,
             next_us=now,
@@ -366,7 +377,7 @@ class EventBus:
         try:
             arn = Arn.parse(target["Arn"])
             if is_bus(arn):
-                self._forward(row, arn)
+                await asyncio.to_thread(self._forward, row, arn)
             else:
                 principal = session_of(
                     self._directory,
@@ -375,7 +386,7 @@ class EventBus:
                     target.get("RoleArn", ""),
                     self._account_id,
                 )
-                await deliver(row, principal, self._invoke)
+                await deliver(row, self._content(row), principal, self._invoke)
         except Undeliverable as error:
             self._give_up(row, str(error))
         except Exception as error:  # noqa: BLE001  # whatever it was, the next attempt may do better
@@ -383,8 +394,11 @@ class EventBus:
                 return
         await asyncio.to_thread(self._remove, row.id)
 
+    def _content(self, row: DeliveryRow) -> str:
+        return self._keys.open(_KEY, row.sealed_content, row.id.encode()).decode()
+
     def _forward(self, row: DeliveryRow, arn: Arn) -> None:
-        event, bus = json.loads(row.content), arn.resource_id
+        event, bus = json.loads(self._content(row)), arn.resource_id
         promised = [
             delivery
             for rule in self._rules(arn.region, bus)

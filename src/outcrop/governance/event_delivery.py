@@ -78,7 +78,7 @@ def session_of(
         raise Undeliverable(str(error)) from error
 
 
-async def deliver(row: DeliveryRow, principal: Principal, invoke: Invoke) -> None:
+async def deliver(row: DeliveryRow, content: str, principal: Principal, invoke: Invoke) -> None:
     """Hand an event to its target.
 
     A repeated delivery of the same row is the same execution of a state machine; other targets may get it again.
@@ -87,8 +87,7 @@ async def deliver(row: DeliveryRow, principal: Principal, invoke: Invoke) -> Non
         Undeliverable: it is not worth a further attempt.
         ServiceError: it may work later.
     """
-    target = row.target
-    arn = Arn.parse(target["Arn"])
+    arn = Arn.parse(row.target["Arn"])
     send = _SENDERS.get(arn.service)
     if send is None:
         raise Undeliverable(f"targets of {arn.service} are not built here")
@@ -99,7 +98,7 @@ async def deliver(row: DeliveryRow, principal: Principal, invoke: Invoke) -> Non
         )
 
     try:
-        await send(row, target, call)
+        await send(row, content, call)
     except ServiceError as error:
         if error.code.startswith(_LASTING):
             raise Undeliverable(f"{error.code}: {error.message}") from error
@@ -109,21 +108,21 @@ async def deliver(row: DeliveryRow, principal: Principal, invoke: Invoke) -> Non
 _Call = Callable[[str, str, Mapping[str, Any]], Awaitable[dict[str, Any]]]
 
 
-async def _to_function(row: DeliveryRow, target: Mapping[str, Any], call: _Call) -> None:
+async def _to_function(row: DeliveryRow, content: str, call: _Call) -> None:
     await call(
         "lambda",
         "Invoke",
         {
-            "FunctionName": target["Arn"],
+            "FunctionName": row.target["Arn"],
             "InvocationType": "Event",
-            "Payload": row.content.encode(),
+            "Payload": content.encode(),
         },
     )
 
 
-async def _to_machine(row: DeliveryRow, target: Mapping[str, Any], call: _Call) -> None:
+async def _to_machine(row: DeliveryRow, content: str, call: _Call) -> None:
     name = f"{row.event_id}_{uuid.uuid5(_NAMES, row.id)}"
-    request = {"stateMachineArn": target["Arn"], "name": name, "input": row.content}
+    request = {"stateMachineArn": row.target["Arn"], "name": name, "input": content}
     try:
         await call("stepfunctions", "StartExecution", request)
     except ServiceError as error:
@@ -131,12 +130,15 @@ async def _to_machine(row: DeliveryRow, target: Mapping[str, Any], call: _Call) 
             raise
 
 
-async def _to_topic(row: DeliveryRow, target: Mapping[str, Any], call: _Call) -> None:
-    await call("sns", "Publish", {"TopicArn": target["Arn"], "Message": row.content})
+async def _to_topic(row: DeliveryRow, content: str, call: _Call) -> None:
+    request = {"TopicArn": row.target["Arn"], "Message": content}
+    if row.service == "s3.amazonaws.com":
+        request["Subject"] = "Amazon S3 Notification"
+    await call("sns", "Publish", request)
 
 
-async def _to_logs(row: DeliveryRow, target: Mapping[str, Any], call: _Call) -> None:
-    group = target["Arn"].split(":log-group:", 1)[-1].removesuffix(":*")
+async def _to_logs(row: DeliveryRow, content: str, call: _Call) -> None:
+    group = row.target["Arn"].split(":log-group:", 1)[-1].removesuffix(":*")
     stream = str(uuid.uuid5(_NAMES, row.id))
     place = {"logGroupName": group, "logStreamName": stream}
     try:
@@ -144,7 +146,7 @@ async def _to_logs(row: DeliveryRow, target: Mapping[str, Any], call: _Call) -> 
     except ServiceError as error:
         if error.code != "ResourceAlreadyExistsException":
             raise
-    event = {"timestamp": int(datetime.now(UTC).timestamp() * 1000), "message": _line(row.content)}
+    event = {"timestamp": int(datetime.now(UTC).timestamp() * 1000), "message": _line(content)}
     await call("logs", "PutLogEvents", {**place, "logEvents": [event]})
 
 
@@ -158,7 +160,7 @@ def _line(content: str) -> str:
     return str(parsed["message"]) if is_own_form else content
 
 
-_SENDERS: Mapping[str, Callable[[DeliveryRow, Mapping[str, Any], _Call], Awaitable[None]]] = {
+_SENDERS: Mapping[str, Callable[[DeliveryRow, str, _Call], Awaitable[None]]] = {
     "lambda": _to_function,
     "logs": _to_logs,
     "sns": _to_topic,

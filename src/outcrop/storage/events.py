@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from sqlalchemy import Connection, and_, delete, func, insert, select, update
@@ -53,7 +53,11 @@ class RuleRow:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryRow:
-    """What a target has yet to get, columns as in tables/events.py."""
+    """What a target has yet to get, columns as in tables/events.py.
+
+    Attributes:
+        sealed_content: what it gets; executions' inputs and outputs may be in it.
+    """
 
     id: str
     region: str
@@ -61,7 +65,7 @@ class DeliveryRow:
     service: str
     source_arn: str
     target_json: str
-    content: str
+    sealed_content: bytes = field(repr=False)
     hops: int
     attempts: int
     next_us: int

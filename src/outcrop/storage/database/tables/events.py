@@ -1,6 +1,15 @@
 """Event buses, their rules and targets, and what has yet to be delivered."""
 
-from sqlalchemy import BigInteger, Column, Index, Integer, PrimaryKeyConstraint, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+)
 
 from outcrop.storage.database.tables import metadata
 
@@ -58,7 +67,7 @@ event_deliveries = Table(
     Column("service", Text, nullable=False),  # such as events.amazonaws.com: who sends it
     Column("source_arn", Text, nullable=False),
     Column("target_json", Text, nullable=False),
-    Column("content", Text, nullable=False),
+    Column("sealed_content", LargeBinary, nullable=False),
     Column("hops", Integer, nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("next_us", BigInteger, nullable=False),

@@ -53,7 +53,7 @@ def upgrade() -> None:
         sa.Column("service", sa.Text(), nullable=False),
         sa.Column("source_arn", sa.Text(), nullable=False),
         sa.Column("target_json", sa.Text(), nullable=False),
-        sa.Column("content", sa.Text(), nullable=False),
+        sa.Column("sealed_content", sa.LargeBinary(), nullable=False),
         sa.Column("hops", sa.Integer(), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("next_us", sa.BigInteger(), nullable=False),
