@@ -144,6 +144,18 @@ def up(  # noqa: PLR0913, PLR0917  # every setting is a flag
         float | None,
         _setting("wait_scale", "Multiply the times of Wait states by this; 1."),
     ] = None,
+    smtp_sender: Annotated[
+        str | None,
+        _setting("smtp_sender", "Whom the server's own mail comes from; see OUTCROP_SMTP_URL."),
+    ] = None,
+    ses_sandbox: Annotated[
+        bool | None,
+        typer.Option(
+            "--ses-sandbox/--no-ses-sandbox",
+            help="Let SES send to verified recipients only.  [OUTCROP_SES_SANDBOX]",
+            show_default=False,
+        ),
+    ] = None,
     log_format: Annotated[
         str | None, _setting("log_format", "pretty, json, or auto: pretty on a terminal.")
     ] = None,
@@ -188,6 +200,8 @@ def up(  # noqa: PLR0913, PLR0917  # every setting is a flag
         "function_processes": function_processes,
         "function_idle_seconds": function_idle_seconds,
         "wait_scale": wait_scale,
+        "smtp_sender": smtp_sender,
+        "ses_sandbox": ses_sandbox,
         "log_format": log_format,
         "log_level": log_level,
     }
