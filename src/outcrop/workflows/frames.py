@@ -97,10 +97,9 @@ def fold(records: list[Record]) -> dict[str, Past]:
                 past.redrive(record[history.ID])
             continue
         key = record[history.FRAME]
-        past = pasts.get(key)
-        if past is None:
-            past = pasts[key] = Past()
-        past.add(record)
+        if key not in pasts:
+            pasts[key] = Past()
+        pasts[key].add(record)
     return pasts
 
 

@@ -24,6 +24,7 @@ _LAZY_RECORDS = 2_000
 _RETRY_SECONDS = 1.0
 BatchWriter = Callable[[Connection, list[Any]], None]
 Listener = Callable[[int, Sequence[Record]], None]
+_Chunks = list[tuple[int, int, Sequence[Record]]]
 
 
 @dataclass(slots=True)
@@ -134,7 +135,7 @@ class Journal:
         if self._is_writing or self._group.is_empty:
             return
         group, self._group = self._group, _Group()
-        chunks = []
+        chunks: _Chunks = []
         for execution_id, records in group.records.items():
             number = self._chunks[execution_id]
             self._chunks[execution_id] = number + 1
@@ -144,7 +145,7 @@ class Journal:
         writing = loop.run_in_executor(self._thread, self._write, group, chunks)
         writing.add_done_callback(lambda done: self._written(group, chunks, done))
 
-    def _write(self, group: _Group, chunks: list[tuple[int, int, Sequence[Record]]]) -> None:
+    def _write(self, group: _Group, chunks: _Chunks) -> None:
         with self._database.write(durable=bool(group.waiting)) as connection:
             for (_order, write), items in sorted(group.batches.items(), key=_order_of):
                 write(connection, items)
@@ -154,7 +155,7 @@ class Journal:
     def _written(
         self,
         group: _Group,
-        chunks: list[tuple[int, int, Sequence[Record]]],
+        chunks: _Chunks,
         done: "asyncio.Future[Any]",
     ) -> None:
         loop = asyncio.get_running_loop()
@@ -177,9 +178,7 @@ class Journal:
         writing = loop.create_task(self._write_again(group, chunks))
         writing.add_done_callback(lambda again: self._written(group, chunks, again))
 
-    async def _write_again(
-        self, group: _Group, chunks: list[tuple[int, int, Sequence[Record]]]
-    ) -> None:
+    async def _write_again(self, group: _Group, chunks: _Chunks) -> None:
         await asyncio.sleep(_RETRY_SECONDS)
         await asyncio.get_running_loop().run_in_executor(self._thread, self._write, group, chunks)
 

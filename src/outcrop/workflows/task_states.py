@@ -119,8 +119,7 @@ class TaskStates:
         except TaskFailed as failed:
             raise _failed(frame, attempt, failed) from failed
         except StatesError as error:
-            failed = TaskFailed(error.error, error.cause)
-            raise _failed(frame, attempt, failed) from error
+            raise _failed(frame, attempt, TaskFailed(error.error, error.cause)) from error
         except TimedOut:
             frame.emit(f"{attempt.prefix}TimedOut", {**attempt.named, "error": TIMEOUT})
             raise StateFailed(TIMEOUT, None, frame.previous) from None
@@ -358,9 +357,10 @@ async def _value_of(future: "asyncio.Future[Any]") -> Any:
 
 
 async def _first_of(pending: Pending) -> None:
-    beat = asyncio.ensure_future(pending.heartbeat.wait())
+    beat: asyncio.Future[Any] = asyncio.ensure_future(pending.heartbeat.wait())
     try:
-        await asyncio.wait({pending.answer, beat}, return_when=asyncio.FIRST_COMPLETED)
+        both: set[asyncio.Future[Any]] = {pending.answer, beat}
+        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
     finally:
         beat.cancel()
 
