@@ -18,7 +18,7 @@ MAX_DEPTH: Final = 10
 _NAME: Final = re.compile(r"\s*(States\.\w+)\s*\(")
 _NUMBER: Final = re.compile(r"-?\d+(\.\d+)?([eE][-+]?\d+)?")
 _WORDS: Final = {"true": True, "false": False, "null": None}
-_ESCAPES: Final = {"n": "\n", "t": "\t", "r": "\r"}
+_ESCAPABLE: Final = frozenset("'{}\\")
 
 
 class CallSyntaxError(ValueError):
@@ -155,7 +155,10 @@ class _Reader:
     def _closing_quote(self) -> int:
         end = self.at + 1
         while end < len(self.text) and self.text[end] != "'":
-            end += 2 if self.text[end] == "\\" else 1
+            is_escape = self.text[end] == "\\"
+            if is_escape and self.text[end + 1 : end + 2] not in _ESCAPABLE:
+                raise CallSyntaxError(f"No escape at position {end}: {self.text}")
+            end += 2 if is_escape else 1
         if end >= len(self.text):
             raise CallSyntaxError(f"A string has not been closed: {self.text}")
         return end
@@ -207,7 +210,7 @@ def _formatter(pieces: list[str], arguments: tuple[Evaluator, ...]) -> Evaluator
 
 
 def _unescaped(raw: str) -> str:
-    return re.sub(r"\\(.)", lambda found: _ESCAPES.get(found[1], found[1]), raw, flags=re.DOTALL)
+    return re.sub(r"\\(.)", r"\1", raw)
 
 
 def _pieces(raw: str) -> list[str]:
@@ -217,7 +220,7 @@ def _pieces(raw: str) -> list[str]:
     at = 0
     while at < len(raw):
         if raw[at] == "\\" and at + 1 < len(raw):
-            current.append(_ESCAPES.get(raw[at + 1], raw[at + 1]))
+            current.append(raw[at + 1])
             at += 2
         elif raw.startswith("{}", at):
             pieces.append("".join(current))

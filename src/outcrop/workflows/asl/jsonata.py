@@ -17,6 +17,7 @@ from outcrop.workflows.asl.errors import QUERY_EVALUATION, Problem
 from outcrop.workflows.asl.json_text import compact
 from outcrop.workflows.asl.jsonata_errors import told
 from outcrop.workflows.asl.jsonata_functions import step_functions_functions
+from outcrop.workflows.asl.jsonata_library import library
 from outcrop.workflows.asl.machine import Evaluator, Scope
 
 OPENING: Final = "{%"
@@ -115,19 +116,15 @@ class Expression:
         if self._compiled is None:
             self._compiled = _compile(self.text)
         compiled = self._compiled
-        from jsonata.jsonata import Jsonata
-        from jsonata.utils import Utils
-
-        bindings = {
-            name: Utils.NULL_VALUE if value is None else value for name, value in variables.items()
-        }
+        interpreter, _, null = library()
+        bindings = {name: null if value is None else value for name, value in variables.items()}
         bindings["states"] = states
         bindings["__evaluate_entry"], bindings["__evaluate_exit"] = _bounds()
         # The library keeps the expression at work per thread; ours may have been compiled in another.
-        Jsonata.CURRENT.jsonata = compiled
+        interpreter.CURRENT.jsonata = compiled
         try:
             value = compiled.evaluate(None, bindings)
-            return _UNDEFINED if value is None else _as_json(value, Utils.NULL_VALUE)
+            return _UNDEFINED if value is None else _as_json(value, null)
         except Problem:
             raise
         except _TooDeep:
@@ -164,13 +161,13 @@ class _Unsupported(Exception):
 
 
 def _compile(text: str) -> Any:
-    from jsonata.jexception import JException
-    from jsonata.jsonata import Jsonata
-
+    interpreter, exception, _ = library()
     try:
-        compiled = Jsonata(text)
-    except JException as error:
+        compiled = interpreter(text)
+    except exception as error:
         raise JsonataSyntaxError(told(error, with_code=False)) from error
+    except RecursionError as error:
+        raise JsonataSyntaxError("The expression is nested too deeply") from error
     compiled.set_output_convert_nulls(False)
     for name, function in step_functions_functions().items():
         compiled.environment.bind(name, function)
@@ -288,7 +285,9 @@ def type_name(value: Any) -> str:
         return "boolean"
     if isinstance(value, (int, float)):
         return "number"
-    return {str: "string", list: "array"}.get(type(value), "object")
+    if isinstance(value, str):
+        return "string"
+    return "array" if isinstance(value, list) else "object"
 
 
 def compile_typed(template: Any, field: str, wanted: str) -> Evaluator:

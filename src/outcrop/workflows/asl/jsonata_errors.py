@@ -10,6 +10,8 @@ import json
 import re
 from typing import Any, Final
 
+from outcrop.workflows.asl.jsonata_library import library
+
 _TYPE_NAMES: Final = {
     "a": "arrays",
     "b": "booleans",
@@ -31,9 +33,7 @@ def told(error: Exception, *, with_code: bool = True) -> str:
 
 
 def _sentence(error: Any, code: str) -> str:
-    from jsonata.jexception import JException
-
-    template = JException.error_codes.get(code)
+    template = library().exception.error_codes.get(code)
     if template is None:
         return code  # the library put a whole sentence where a code belongs
     values = [error.current, error.expected, error.extra]

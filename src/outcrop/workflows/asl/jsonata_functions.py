@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from outcrop.workflows.asl.java_random import JavaRandom
+from outcrop.workflows.asl.jsonata_library import library
 
 _ALGORITHMS: Final = {
     "MD5": "md5",
@@ -22,9 +23,8 @@ _ALGORITHMS: Final = {
 
 
 def _failure(code: str, *values: Any) -> Exception:
-    from jsonata.jexception import JException
-
-    return JException(code, -1, *values)
+    failure: Exception = library().exception(code, -1, *values)
+    return failure
 
 
 def _mismatch(function: str, position: int) -> Exception:
@@ -135,17 +135,13 @@ def _parse(*arguments: Any) -> Any:
     except ValueError:
         raise _failure("D3137", "Invalid JSON") from None
     if value is None:
-        from jsonata.utils import Utils
-
-        return Utils.NULL_VALUE
+        return library().null
     return value
 
 
 @functools.cache
 def step_functions_functions() -> dict[str, Any]:
     """Return the functions as the library binds them."""
-    from jsonata.jsonata import Jsonata
-
     functions: dict[str, tuple[Callable[..., Any], int]] = {
         "partition": (_partition, 2),
         "range": (_range, 3),
@@ -155,7 +151,9 @@ def step_functions_functions() -> dict[str, Any]:
         "parse": (_parse, 1),
     }
 
-    class Added(Jsonata.JLambda):  # type: ignore[misc, name-defined, no-any-unimported]
+    Lambda: Any = library().interpreter.JLambda  # noqa: N806 a class
+
+    class Added(Lambda):  # type: ignore[misc]
         """A function that can be applied in part: its name and number of arguments are known."""
 
         signature = None

@@ -37,7 +37,10 @@ class JsonPath:
     def __init__(self, text: str) -> None:
         self.text = text
         self.steps = parse_steps(text)
-        self.is_definite = all(step.is_definite for step in self.steps)
+        # Several names at the end are one value: an object with those members.
+        self.is_definite = all(step.is_definite for step in self.steps[:-1]) and all(
+            step.is_definite or isinstance(step, Property) for step in self.steps[-1:]
+        )
         self.is_reference = all(
             isinstance(step, (Property, Index)) and step.is_definite for step in self.steps
         )

@@ -45,7 +45,10 @@ def parse_steps(text: str) -> tuple[Step, ...]:
     if not stripped.startswith("$"):
         raise PathSyntaxError("Reference path didn't start with '$'")
     reader = _Reader(stripped, 1)
-    steps = reader.steps()
+    try:
+        steps = reader.steps()
+    except RecursionError as error:
+        raise PathSyntaxError("Filters are nested too deeply") from error
     if not reader.is_done:
         raise PathSyntaxError(f"Could not parse token at position {reader.at}: {stripped}")
     return steps

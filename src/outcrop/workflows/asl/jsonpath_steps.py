@@ -236,6 +236,8 @@ def walk(steps: tuple[Step, ...], document: Any) -> Any:
             value = step.pick(value, before, is_last=position == last)
             before += str(step)
             continue
+        if isinstance(step, Property) and position == last and isinstance(value, dict):
+            return next(step.expand(value, document))  # several names at the end: one object
         if isinstance(step, (Index, Slice)):
             _need_array(step, value, before)
         return _spread(steps[position:], value, document, before)

@@ -50,8 +50,8 @@ def _compiled_object(template: dict[str, Any]) -> Evaluator | None:
             entries.append((key, _compiled(value), value))
     if not any(evaluator for _, evaluator, _ in entries):
         return None
-    if len(entries) == 1 and entries[0][1] is not None:
-        name, only, _ = entries[0]
+    name, only, _ = entries[0]
+    if len(entries) == 1 and only is not None:
         return lambda data, scope: {name: only(data, scope)}
     frozen = tuple(entries)
     return lambda data, scope: {

@@ -18,14 +18,14 @@ def _takes(names: tuple[str, ...], error: str) -> bool:
     """Return whether a list of error names takes an error.
 
     States.Runtime ends every execution, whatever stands in Retry and Catch. States.TaskFailed
-    takes every error but a timeout; States.Timeout also takes the missing heartbeat.
+    takes every error but States.Timeout, which also stands for the missing heartbeat.
     """
     if error == RUNTIME:
         return False
     if error in names or ALL in names:
         return True
-    if error == HEARTBEAT_TIMEOUT:
-        return TIMEOUT in names
+    if error == HEARTBEAT_TIMEOUT and TIMEOUT in names:
+        return True
     return TASK_FAILED in names and error != TIMEOUT
 
 

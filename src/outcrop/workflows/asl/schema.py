@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -23,6 +24,8 @@ Fields = Mapping[str, Any]
 
 STATE_NAME_LIMIT: Final = 80
 LABEL_LIMIT: Final = 40
+# What a label may not hold: wildcards, brackets, blanks, quotes and control characters.
+_NO_LABEL: Final = re.compile(r"[\s?*<>{}\[\]:;,\\|^~$#%&`\"\x00-\x1f\x7f-\x9f]")
 _MACHINE_FIELDS: Final = frozenset(
     {"Comment", "QueryLanguage", "StartAt", "TimeoutSeconds", "Version", "States"}
 )
@@ -223,6 +226,14 @@ class _Walk:
             self._findings.add(
                 "INVALID_LABEL_NAME",
                 f"Label name '{label}' exceeds the {LABEL_LIMIT}-character limit allowed by the service",
+                f"{where}/Label",
+            )
+        elif not label:
+            self._findings.schema("Value cannot be empty", f"{where}/Label")
+        elif found := _NO_LABEL.search(label):
+            self._findings.add(
+                "INVALID_LABEL_NAME",
+                f"Label name '{label}' contains an invalid character: '{found.group()}'",
                 f"{where}/Label",
             )
         if label in self._names.labels:
