@@ -151,7 +151,7 @@ def step_functions_functions() -> dict[str, Any]:
         "parse": (_parse, 1),
     }
 
-    Lambda: Any = library().interpreter.JLambda  # noqa: N806 a class
+    Lambda: Any = library().interpreter.JLambda
 
     class Added(Lambda):  # type: ignore[misc]
         """A function that can be applied in part: its name and number of arguments are known."""
