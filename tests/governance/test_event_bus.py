@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +125,10 @@ def add_rule(database: Database, bus: EventBus) -> Callable[..., None]:
 def waiting(database: Database) -> list[rows.DeliveryRow]:
     with database.read() as connection:
         return rows.due_deliveries(connection, 1 << 62, 100)
+
+
+def has_failed(database: Database, times: int) -> bool:
+    return waiting(database)[0].attempts >= times
 
 
 async def settled(database: Database) -> None:
@@ -259,7 +264,7 @@ async def test_a_delivery_that_may_succeed_later_is_tried_again(
     await asyncio.to_thread(running.put, REGION, "mine", "type", {})
     for count in (1, 2):
         await called.reach(count)
-        await until(lambda count=count: waiting(database)[0].attempts >= count)
+        await until(partial(has_failed, database, count))
         assert waiting(database)[0].next_us > now_us(clock)
         clock.ahead += timedelta(hours=1)
         running.start()

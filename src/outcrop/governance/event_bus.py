@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import structlog
@@ -365,9 +366,9 @@ class EventBus:
         for row in [row for row in found if row.id not in self._in_flight][:free]:
             task = asyncio.get_running_loop().create_task(self._attempt(row))
             self._in_flight[row.id] = task
-            task.add_done_callback(lambda _task, delivery_id=row.id: self._landed(delivery_id))
+            task.add_done_callback(partial(self._landed, row.id))
 
-    def _landed(self, delivery_id: str) -> None:
+    def _landed(self, delivery_id: str, _task: asyncio.Task[None]) -> None:
         del self._in_flight[delivery_id]
         self._wake()
 

@@ -229,7 +229,9 @@ def _statement(request: Mapping[str, Any], arn: str) -> dict[str, Any]:
 
 
 def _with_statement(policy: str, statement: dict[str, Any]) -> str:
-    document = json.loads(policy) if policy else {"Version": "2012-10-17", "Statement": []}
+    document: dict[str, Any] = {"Version": "2012-10-17", "Statement": []}
+    if policy:
+        document = json.loads(policy)
     kept = [item for item in document["Statement"] if item.get("Sid") != statement["Sid"]]
     document["Statement"] = [*kept, statement]
     return json.dumps(document, separators=(",", ":"))
