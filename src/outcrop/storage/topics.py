@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, select, update
 
 from outcrop.storage import tags
 from outcrop.storage.database.tables.topics import sns_deliveries as deliveries_table
@@ -127,10 +127,12 @@ _CONFIRMED = Prepared(
     )
     .order_by(subscriptions_table.c.arn)
 )
+_COUNTED: list[ColumnElement[Any]] = [
+    func.count(),
+    func.count(subscriptions_table.c.confirmed_us),
+]
 _COUNTS = Prepared(
-    select(*[func.count(), func.count(subscriptions_table.c.confirmed_us)]).where(
-        subscriptions_table.c.topic_arn == bindparam("topic_arn")
-    )
+    select(*_COUNTED).where(subscriptions_table.c.topic_arn == bindparam("topic_arn"))
 )
 _DUE = Prepared(
     select(*_DELIVERY)
