@@ -173,6 +173,8 @@ class Authorizer:
         for need in needs:
             if is_root and self._is_always_roots(need):
                 continue
+            if principal.type == "AWSService" and _is_own(need, principal):
+                continue
             if common is None:
                 common = request_keys(call, principal)
             decision = self._decide(need, principal, call, common)
@@ -248,6 +250,11 @@ class Authorizer:
 def _bearing(principal: Principal) -> Need:
     key = {"bedrock:bearerTokenType": principal.bearer_token_type}
     return Need("bedrock:CallWithBearerToken", "*", key)
+
+
+def _is_own(need: Need, principal: Principal) -> bool:
+    """Whether a service asks for what is its own, which needs nobody's leave."""
+    return principal.arn == f"{need.action.partition(':')[0]}.amazonaws.com"
 
 
 def _asks_trust_policy(need: Need) -> bool:

@@ -7,7 +7,6 @@ from outcrop.identity.directory import RoleNotAssumable
 from outcrop.services.platform import Context
 from outcrop.services.stepfunctions import identifiers
 from outcrop.services.stepfunctions.errors import AccessDeniedException
-from outcrop.workflows.integrations import calls
 
 SERVICE = "states.amazonaws.com"
 
@@ -23,10 +22,9 @@ def assume(role_arn: str, machine_arn: str, context: Context) -> Principal:
     if identifiers.role_account(role_arn) != context.account_id:
         raise AccessDeniedException("Cross-account pass role is not allowed.")
     try:
-        session = calls.assume(
-            context.platform.directory,
+        session = context.platform.directory.assume_for_service(
             role_arn,
-            region=context.region,
+            SERVICE,
             source_arn=machine_arn,
             source_account=context.account_id,
             session_name="StateMachineConfiguration",

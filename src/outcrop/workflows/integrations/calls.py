@@ -19,24 +19,6 @@ _SESSION_SECONDS = 900
 _EFFECTS = uuid.UUID("8a1f8f5e-4c87-5d5e-9d2f-0c0f3c2b6a11")
 
 
-def assume(directory: Directory, role_arn: str, *, region: str, **source: str) -> Principal:
-    """Return the session of a machine's role, which may trust the service everywhere or in this region only.
-
-    Args:
-        directory: opens sessions.
-        role_arn: the role.
-        region: of the machine.
-        **source: source_arn, source_account and session_name, as `Directory.assume_for_service` takes them.
-
-    Raises:
-        RoleNotAssumable: there is no such role, or it trusts neither of the two principals.
-    """
-    try:
-        return directory.assume_for_service(role_arn, _SERVICE, **source)
-    except RoleNotAssumable:
-        return directory.assume_for_service(role_arn, f"states.{region}.amazonaws.com", **source)
-
-
 class Calls:
     """Opens role sessions and calls operations in them.
 
@@ -85,15 +67,30 @@ class Calls:
         except Exception as error:
             raise failure(error, target, operation, at) from error
 
+    async def call_as_service(
+        self, task: TaskCall, target: Target, operation: str, request: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Call an operation of Step Functions as the service itself, which needs no leave for its own resources.
+
+        Raises:
+            TaskFailed: the operation raised an error, which is the cause.
+        """
+        service = Principal("AWSService", _SERVICE, self.account_id, principal_id=_SERVICE)
+        try:
+            return await self._invoke(
+                target.service, operation, request, principal=service, region=task.region
+            )
+        except Exception as error:
+            raise failure(error, target, operation, "task") from error
+
     async def _session(self, task: TaskCall) -> Principal:
         machine_role = task.machine_role_arn or task.role_arn
         name = hashlib.blake2s(task.execution_arn.encode(), digest_size=16).hexdigest()
         source = task.state_machine_arn or task.execution_arn
         try:
-            own = assume(
-                self._directory,
+            own = self._directory.assume_for_service(
                 machine_role,
-                region=task.region,
+                _SERVICE,
                 source_arn=source,
                 source_account=self.account_id,
                 session_name=name,

@@ -5,6 +5,7 @@ import json
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from outcrop.workflows.integrations import messages
 from outcrop.workflows.integrations.calls import Calls, effect_id
 from outcrop.workflows.integrations.failures import TASK_FAILED, At, Target
 from outcrop.workflows.integrations.members import compact, epoch_milliseconds
@@ -15,6 +16,8 @@ from outcrop.workflows.tasks import TaskCall, TaskFailed
 TARGET = Target(
     "stepfunctions", "StepFunctions", "AWSStepFunctions", 1, "AWSStepFunctionsException"
 )
+# Roles that wait for executions are given this managed rule: Step Functions, "Service integration patterns", .sync.
+_RULE = "StepFunctionsGetEventsForStepFunctionsExecutionRule"
 _LOOK_SECONDS = 0.1
 _STARTED = ("executionArn", "startDate")
 _DESCRIBED = (
@@ -96,10 +99,10 @@ async def wait(
     arn = submitted["ExecutionArn"]
     if ended is not None:
         await ended(arn)
-    described = await _describe(calls, task, arn)
+    described = await _see(calls, task, arn)
     while described["status"] in _UNENDED:
         await asyncio.sleep(_LOOK_SECONDS)
-        described = await _describe(calls, task, arn)
+        described = await _see(calls, task, arn)
     output = _shown(described)
     if described["status"] != "SUCCEEDED":
         raise TaskFailed(TASK_FAILED, compact(output))
@@ -114,6 +117,29 @@ async def stop(calls: Calls, task: TaskCall, submitted: Mapping[str, Any]) -> No
     """Stop the execution that nobody waits for any more, if the role may."""
     arn = submitted["ExecutionArn"]
     await calls.call(task, TARGET, "StopExecution", {"executionArn": arn})
+
+
+async def _see(calls: Calls, task: TaskCall, arn: str) -> dict[str, Any]:
+    """Describe an execution as the role may, or as Step Functions is told by events that the role may ask for.
+
+    Raises:
+        TaskFailed: the role may neither describe it nor have the rule that reports its end.
+    """
+    try:
+        return await _describe(calls, task, arn)
+    except TaskFailed as failed:
+        if not _is_refusal(failed):
+            raise
+        try:
+            await calls.call(task, messages.EVENTS, "DescribeRule", {"Name": _RULE})
+        except TaskFailed as error:
+            if _is_refusal(error):
+                raise failed from error
+        return await calls.call_as_service(task, TARGET, "DescribeExecution", {"executionArn": arn})
+
+
+def _is_refusal(failed: TaskFailed) -> bool:
+    return getattr(failed.__cause__, "code", "").startswith("AccessDenied")
 
 
 async def _describe(calls: Calls, task: TaskCall, arn: str) -> dict[str, Any]:
