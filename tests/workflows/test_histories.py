@@ -1,6 +1,7 @@
 """Histories have the events that AWS records: their types, order, references and details."""
 
 import asyncio
+import dataclasses
 import json
 from typing import Any
 
@@ -478,3 +479,40 @@ async def test_a_thousand_executions_at_once_all_end(room: EngineRoom) -> None:
         await room.executions.ended(arn)
     page = room.executions.list(machine_arn=MACHINE_ARN, status="SUCCEEDED", limit=1001)
     assert len(page.executions) == 1000
+
+
+async def test_data_beyond_the_usual_are_written_too(room: EngineRoom) -> None:
+    value = {"many": 10**30, "odd": "\ud800"}
+    record = await room.run(machines.one_state(Type="Pass"), value)
+    assert record.status == "SUCCEEDED"
+    assert json.loads(record.output or "") == value
+    events = await room.events(record.arn)
+    assert json.loads(events[1]["stateEnteredEventDetails"]["input"]) == value
+
+
+async def test_a_listener_that_breaks_harms_no_execution(room: EngineRoom) -> None:
+    told: list[str] = []
+
+    def listen(_connection: Any, row: Any, _revision: Any) -> None:
+        told.append(row.status)
+        raise ZeroDivisionError
+
+    room.executions.attach(room.integrations, on_status=listen)
+    record = await room.run(machines.one_state(Type="Pass"))
+    assert record.status == "SUCCEEDED"
+    assert told == ["RUNNING", "SUCCEEDED"]
+
+
+async def test_events_are_told_for_the_log_once_they_are_on_disk(room: EngineRoom) -> None:
+    told: list[str] = []
+    room.executions.attach(
+        room.integrations,
+        on_events=lambda _revision, _row, records: told.extend(record[3] for record in records),
+    )
+    logged = dataclasses.replace(
+        revision_of(machines.one_state(Type="Pass")), logging={"level": "ALL"}
+    )
+    started = await room.executions.start(StartRequest(logged, "", "{}"))
+    await room.end(started.arn)
+    await room.until(lambda: len(told) == 4)
+    assert told == await room.types(started.arn)

@@ -12,6 +12,7 @@ from typing import Any
 
 import structlog
 from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
 
 from outcrop.storage.database.engine import Database
 from outcrop.storage.executions.journals import JournalRows
@@ -59,8 +60,9 @@ class Unjournaled:
         self._tell = tell
 
     def append(self, _execution_id: int, record: tuple[Any, ...]) -> None:
-        """Tell a record."""
-        self._tell(record)
+        """Tell an event; notes are for recoveries, of which there is none."""
+        if record[ID]:
+            self._tell(record)
 
     async def committed(self) -> None:
         """Return at once."""
@@ -354,7 +356,14 @@ class Engine:
     ) -> None:
         assert self.on_status is not None
         for row, revision in changes:
-            self.on_status(connection, row, revision)
+            try:
+                with connection.begin_nested():
+                    self.on_status(connection, row, revision)
+            except SQLAlchemyError:
+                raise  # the whole group is written again
+            except Exception:
+                # A listener's fault must not keep executions from the disk.
+                log.exception("execution_status_not_told", execution=row.arn)
 
 
 def _ended(

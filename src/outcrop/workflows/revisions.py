@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import orjson
@@ -51,7 +51,8 @@ class MachineRevision:
 
     def encoded(self) -> bytes:
         """Return it as its row keeps it."""
-        return orjson.dumps(asdict(self), option=orjson.OPT_SORT_KEYS)
+        values = {name: getattr(self, name) for name in self.__slots__}  # asdict copies deeply
+        return orjson.dumps(values, option=orjson.OPT_SORT_KEYS)
 
     @property
     def digest(self) -> str:

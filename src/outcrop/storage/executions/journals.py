@@ -8,11 +8,11 @@ import zlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import orjson
 from sqlalchemy import Connection, bindparam, delete, select
 
 from outcrop.storage.database.engine import Database
 from outcrop.storage.database.tables.executions import execution_events as table
+from outcrop.storage.executions.encoding import decoded, encoded
 from outcrop.storage.executions.rows import SERVICE
 from outcrop.storage.prepared import Prepared
 from outcrop.storage.service_keys import ServiceKeys
@@ -69,7 +69,7 @@ class JournalRows:
         connection.execute(delete(table).where(table.c.execution_id == execution_id))
 
     def _sealed(self, execution_id: int, number: int, records: Sequence[Record]) -> bytes:
-        content = b"j" + orjson.dumps(records)
+        content = b"j" + encoded(records)
         if len(content) > _COMPRESSED_FROM_BYTES:
             content = b"z" + zlib.compress(content[1:], 1)
         return self._keys.seal(SERVICE, content, _context(execution_id, number))
@@ -77,7 +77,7 @@ class JournalRows:
     def _opened(self, execution_id: int, number: int, sealed: bytes) -> list[list[Any]]:
         content = self._keys.open(SERVICE, sealed, _context(execution_id, number))
         plain = zlib.decompress(content[1:]) if content[:1] == b"z" else content[1:]
-        records: list[list[Any]] = orjson.loads(plain)
+        records: list[list[Any]] = decoded(plain)
         return records
 
 

@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-import orjson
 from sqlalchemy import Connection, bindparam, select, update
 
 from outcrop.storage.database.engine import Database
 from outcrop.storage.database.tables.executions import map_run_inputs, map_runs
+from outcrop.storage.executions.encoding import decoded, encoded
 from outcrop.storage.executions.rows import SERVICE
 from outcrop.storage.prepared import Prepared
 from outcrop.storage.service_keys import ServiceKeys
@@ -71,7 +71,7 @@ class MapRunRows:
         """Keep what runs give to their executions: (ARN, for each execution its input and the items in it)."""
         for arn, inputs in read:
             for first in range(0, len(inputs), _CHUNK_INPUTS):
-                content = orjson.dumps(inputs[first : first + _CHUNK_INPUTS])
+                content = encoded(inputs[first : first + _CHUNK_INPUTS])
                 connection.execute(
                     map_run_inputs.insert(),
                     {
@@ -109,7 +109,7 @@ class MapRunRows:
         found: list[tuple[Any, int]] = []
         for first, content in _INPUTS.all(self._database.reader, map_run_arn=arn):
             opened = self._keys.open(SERVICE, bytes(content), _context(arn, first))
-            found.extend((value, count) for value, count in orjson.loads(opened))
+            found.extend((value, count) for value, count in decoded(opened))
         return found
 
 

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import orjson
 from sqlalchemy import Connection, Select, bindparam, delete, func, select, tuple_, update
 
 from outcrop.storage.database.engine import Database
 from outcrop.storage.database.tables.executions import execution_revisions, executions
+from outcrop.storage.executions.encoding import decoded, encoded
 from outcrop.storage.prepared import Prepared
 from outcrop.storage.service_keys import ServiceKeys
 
@@ -194,22 +194,24 @@ class ExecutionRows:
 
     def _values(self, row: ExecutionRow) -> dict[str, Any]:
         values = {name: getattr(row, name) for name in _NAMES if name not in {"input", "result"}}
-        values["input"] = self._keys.seal(SERVICE, row.input.encode(), _context(row.id, "input"))
+        values["input"] = self._keys.seal(
+            SERVICE, row.input.encode("utf-8", "surrogatepass"), _context(row.id, "input")
+        )
         values["result"] = None
         return values
 
     def _seal_result(self, execution_id: int, result: tuple[str | None, ...]) -> bytes:
-        return self._keys.seal(SERVICE, orjson.dumps(result), _context(execution_id, "result"))
+        return self._keys.seal(SERVICE, encoded(result), _context(execution_id, "result"))
 
     def _opened(self, found: tuple[Any, ...]) -> ExecutionRow:
         values = dict(zip(_NAMES, found, strict=True))
         execution_id = values["id"]
         opened = self._keys.open(SERVICE, bytes(values["input"]), _context(execution_id, "input"))
-        values["input"] = opened.decode()
+        values["input"] = opened.decode("utf-8", "surrogatepass")
         result = values.pop("result")
         output = error = cause = None
         if result is not None:
-            output, error, cause = orjson.loads(
+            output, error, cause = decoded(
                 self._keys.open(SERVICE, bytes(result), _context(execution_id, "result"))
             )
         return ExecutionRow(**values, output=output, error=error, cause=cause)
