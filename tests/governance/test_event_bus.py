@@ -113,6 +113,7 @@ def add_rule(database: Database, bus: EventBus) -> Callable[..., None]:
             REGION, "default", "rule", '{"source":["mine"]}', "", "ENABLED", "", "", 1, None
         )
         row = replace(row, **changes)
+        bus.prepare()
         documents = [{"Id": str(index), **target} for index, target in enumerate(targets)]
         with database.write() as connection:
             rows.put_rule(connection, row)

@@ -211,10 +211,18 @@ class EventBus:
         row = self._delivery(region, str(uuid.uuid4()), service, source_arn, target, content, 0)
         self._promise([row], connection)
 
+    def prepare(self) -> None:
+        """Make the key that seals events; to be called before a rule is made, outside any write block.
+
+        A key is made at its first use, and the transactions that events are a part of have no room for that.
+
+        Raises:
+            KeySourceUnavailable: the root of trust cannot be reached.
+        """
+        self._keys.seal(_KEY, b"", b"")
+
     def forget_rules(self, region: str, bus: str) -> None:
         """Read a bus's rules anew at its next event: for whoever changed them, after the commit."""
-        # Made at its first use, which a caller's transaction has no room for.
-        self._keys.seal(_KEY, b"", b"")
         with self._lock:
             self._generation += 1
             self._active.pop((region, bus), None)

@@ -43,6 +43,7 @@ def put_rule(request: Mapping[str, Any], context: Context) -> dict[str, Any]:
     state = request.get("State", "ENABLED")
     new_tags = tags.read_tags(request.get("Tags"))
     arn = rule_arn(context.region, context.account_id, bus, name)
+    platform.events.prepare()
     with platform.database.write(durable=True) as connection:
         buses.require(connection, bus, context)
         found = rows.rule(connection, context.region, bus, name)

@@ -97,12 +97,14 @@ async def wait(
         TaskFailed: it did not succeed; the cause is its description.
     """
     arn = submitted["ExecutionArn"]
-    if ended is not None:
-        await ended(arn)
-    described = await _see(calls, task, arn)
-    while described["status"] in _UNENDED:
-        await asyncio.sleep(_LOOK_SECONDS)
+    while True:
+        if ended is not None:
+            await ended(arn)
         described = await _see(calls, task, arn)
+        if described["status"] not in _UNENDED:
+            break
+        # Right after a start of the server it may not have been taken up again.
+        await asyncio.sleep(_LOOK_SECONDS)
     output = _shown(described)
     if described["status"] != "SUCCEEDED":
         raise TaskFailed(TASK_FAILED, compact(output))
