@@ -48,6 +48,7 @@ from outcrop.services.s3.lifecycle_sweep import LifecycleThread
 from outcrop.services.ses.pages import verify_email
 from outcrop.services.sns.signing import CERTIFICATE_PATH, certificate_page
 from outcrop.services.stepfunctions import deletion as state_machine_deletion
+from outcrop.storage import activities
 from outcrop.storage.base_models import BaseModelStore
 from outcrop.storage.bucket_configuration import BucketConfigurations
 from outcrop.storage.database.engine import Database
@@ -284,5 +285,6 @@ def _compose(
         ),
         on_status=StatusTeller(platform.events),
         on_events=EventLogger(platform.logs),
+        activity_exists=lambda arn: activities.get(database.reader, arn) is not None,
     )
     return platform, gateway

@@ -516,3 +516,17 @@ async def test_events_are_told_for_the_log_once_they_are_on_disk(room: EngineRoo
     await room.end(started.arn)
     await room.until(lambda: len(told) == 4)
     assert told == await room.types(started.arn)
+
+
+async def test_an_activity_that_is_gone_fails_the_execution(room: EngineRoom) -> None:
+    room.executions.attach(room.integrations, activity_exists=lambda _arn: False)
+    record = await room.run(machines.one_state(Type="Task", Resource=ACTIVITY))
+    assert chain(await room.events(record.arn))[1:] == [
+        ("TaskStateEntered", 0),
+        ("ExecutionFailed", 2),
+    ]
+    assert record.error == "States.Runtime"
+    assert record.cause == (
+        "An error occurred while executing the state 'Only' (entered at the event id #2). "
+        f"The activity {ACTIVITY} does not exist."
+    )

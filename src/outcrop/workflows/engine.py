@@ -100,10 +100,10 @@ class Engine:
         self._is_ready = False
         self.integrations: Integrations | None = None
 
-    def use(self, integrations: Integrations) -> None:
+    def use(self, integrations: Integrations, activity_exists: Callable[[str], bool]) -> None:
         """Say who makes the calls of Task states."""
         self.integrations = integrations
-        TaskStates(self.interpreter, integrations, self.callbacks)
+        TaskStates(self.interpreter, integrations, self.callbacks, activity_exists=activity_exists)
 
     async def prepare(self) -> None:
         """Make the service's key if this is its first use: the journal's transactions could not."""

@@ -8,7 +8,7 @@ import builtins
 import json
 import secrets
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from outcrop.core.clock import Clock
@@ -87,6 +87,7 @@ class Executions:
         *,
         on_status: StatusListener | None = None,
         on_events: EventListener | None = None,
+        activity_exists: Callable[[str], bool] = bool,
     ) -> None:
         """Say who makes the calls of Task states and who is told of what happens.
 
@@ -96,8 +97,9 @@ class Executions:
                 row and revision of an execution that began or ended (standard ones, no children of map runs).
             on_events: called on the loop with (revision, row, records) after events are on disk, for machines with a
                 logging configuration.
+            activity_exists: whether there is an activity of an ARN; without it, each named one is taken to exist.
         """
-        self.engine.use(integrations)
+        self.engine.use(integrations, activity_exists)
         self.engine.on_status, self.engine.on_events = on_status, on_events
 
     async def open(self) -> int:

@@ -6,7 +6,7 @@ call that may have been made is made again under the same idempotency key, a sub
 
 import asyncio
 import json
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ from outcrop.workflows.asl.errors import StatesError
 from outcrop.workflows.asl.json_text import compact
 from outcrop.workflows.asl.machine import Scope, TaskState
 from outcrop.workflows.callbacks import ActivityTask, Callbacks, Pending
-from outcrop.workflows.failures import TIMEOUT, StateFailed, cause_in
+from outcrop.workflows.failures import TIMEOUT, StateFailed, cause_in, runtime_error
 from outcrop.workflows.frames import Frame, Visit
 from outcrop.workflows.history import Record
 from outcrop.workflows.interpreter import Interpreter, check_text
@@ -81,14 +81,21 @@ class TaskStates:
         interpreter: whose timers are used.
         integrations: make the calls.
         callbacks: keep tasks that wait for their tokens.
+        activity_exists: whether there is an activity of an ARN.
     """
 
     def __init__(
-        self, interpreter: Interpreter, integrations: Integrations, callbacks: Callbacks
+        self,
+        interpreter: Interpreter,
+        integrations: Integrations,
+        callbacks: Callbacks,
+        *,
+        activity_exists: Callable[[str], bool],
     ) -> None:
         self._timers = interpreter.timers
         self._integrations = integrations
         self._callbacks = callbacks
+        self._activity_exists = activity_exists
         self._stopping: set[asyncio.Task[None]] = set()
         interpreter.handlers["Task"] = self.run
 
@@ -138,6 +145,8 @@ class TaskStates:
         region = execution.revision.region
         try:
             scheduled = self._integrations.describe(state.resource, given, region)
+            if scheduled.kind == "activity" and not self._activity_exists(state.resource):
+                raise runtime_error(f"The activity {state.resource} does not exist.")
         except StatesError as error:
             cause = cause_in(state.name, visit.entered_id, error.cause)
             raise StatesError(error.error, cause) from error
