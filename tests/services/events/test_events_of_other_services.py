@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -10,6 +11,7 @@ import pytest
 
 from outcrop.core.jobs import JobStatus, Phases
 from outcrop.services.bedrock import job_events
+from outcrop.services.s3 import lifecycle_sweep
 from outcrop.storage import customization_jobs
 from outcrop.storage.customization_jobs import JobRow
 from support.composed_server import ComposedServer, refuse
@@ -131,6 +133,24 @@ def test_a_copy_and_an_upload_in_parts_say_how_they_were_made(
     assert set(reasons) == {"CopyObject", "CompleteMultipartUpload", "DeleteObject"}
     assert reasons["CopyObject"]["object"]["version-id"] == copied["VersionId"]
     assert reasons["DeleteObject"]["deletion-type"] == "Delete Marker Created"
+
+
+def test_what_a_lifecycle_rule_deletes_is_told(
+    server: ComposedServer, bucket: str, listen: Callable[[Any], Heard]
+) -> None:
+    s3 = server.client("s3")
+    heard = listen({"source": ["aws.s3"], "detail": {"bucket": {"name": [bucket]}}})
+    s3.put_object(Bucket=bucket, Key="old", Body=b"x")
+    rule = {"ID": "r", "Status": "Enabled", "Filter": {"Prefix": ""}, "Expiration": {"Days": 1}}
+    s3.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": [rule]})
+    s3.put_bucket_notification_configuration(
+        Bucket=bucket, NotificationConfiguration={"EventBridgeConfiguration": {}}
+    )
+    lifecycle_sweep.sweep(server.platform, datetime.now(UTC) + timedelta(days=3))
+    (event,) = heard(1)
+    assert event["detail-type"] == "Object Deleted"
+    assert event["detail"]["reason"] == "Lifecycle Expiration"
+    assert event["detail"]["requester"] == "s3.amazonaws.com"
 
 
 def test_a_topic_is_told_only_where_its_policy_lets_s3(
