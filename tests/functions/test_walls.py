@@ -48,9 +48,7 @@ async def test_a_function_cannot_read_the_home_folder(
 async def test_a_function_sees_a_root_of_its_own(sample: Sample, tried_walls: Tried) -> None:
     require(tried_walls, "namespaces")
     code = sample.code(ATTEMPT)
-    assert await sample.answer(code, "os.listdir('/var')") == ["runtime", "task"] or (
-        sorted(await sample.answer(code, "os.listdir('/var')")) == ["runtime", "task"]
-    )
+    assert sorted(await sample.answer(code, "os.listdir('/var')")) == ["runtime", "task"]
     assert await sample.answer(code, "os.getcwd()") == "/var/task"
     assert await sample.answer(code, "os.listdir('/tmp')") == []
     assert await sample.answer(code, "socket.gethostname()") == "outcrop-function"
@@ -138,8 +136,9 @@ async def test_raw_sockets_are_refused(
 async def test_a_function_cannot_become_another_user(sample: Sample, tried_walls: Tried) -> None:
     require(tried_walls, "namespaces", "seccomp")
     code = sample.code(ATTEMPT)
-    assert await sample.answer(code, "os.setuid(0)") == "PermissionError 1"
-    assert await sample.answer(code, "os.chown('/tmp', 0, 0)") == "PermissionError 1"
+    # Where the server is no root, its namespaces know no other user: an invalid one.
+    for call in ("os.setuid(0)", "os.chown('/tmp', 0, 0)"):
+        assert await sample.answer(code, call) in {"PermissionError 1", "OSError 22"}
     status = await sample.answer(code, "pathlib.Path('/proc/self/status').read_text()")
     if not status.startswith(("FileNotFound", "Permission")):
         fields = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)

@@ -282,7 +282,7 @@ def check_functions(settings: Settings) -> list[Finding]:
     except OutcropError as error:
         hint = "let the server make namespaces, or set OUTCROP_FUNCTION_ISOLATION"
         return [*findings, Finding("functions", State.DOUBTFUL, str(error), hint)]
-    if settings.function_isolation == walls.FULL:
+    if put_up and all(wall.stands for wall in found):
         return [*findings, Finding("functions", State.GOOD, "run behind every wall")]
     detail = f"run behind {', '.join(put_up)}" if put_up else "run without walls, as any program"
     return [*findings, Finding("functions", State.DOUBTFUL, detail, "trust who may create them")]

@@ -134,6 +134,11 @@ class Surroundings:
         """Empty folder on which each process, in its own view of the system, builds its root."""
         return self.folder / "root"
 
+    @property
+    def links(self) -> Path:
+        """Folder of links to what functions may import without bringing it, for those without a root of their own."""
+        return self.folder / "runtime"
+
     def outer_user(self) -> int:
         """Return a user and group that own nothing, another for each process that lives at once."""
         self.next_user = (self.next_user + 1) % 5000
@@ -473,6 +478,7 @@ class Environment:
             layers=str(self.code.layers or ""),
             requirements=str(self.code.requirements or ""),
             runtime=runtime(),
+            links="" if is_walled else str(around.links),
             python=python_folders(),
             certificates=certificates,
             temporary=str(temporary),

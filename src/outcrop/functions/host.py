@@ -24,7 +24,7 @@ from outcrop.functions.code import (
     PackageError,
 )
 from outcrop.functions.environment import FailedStart, Job, Outcome, Surroundings
-from outcrop.functions.launching import Launcher
+from outcrop.functions.launching import Launcher, link_runtime
 from outcrop.functions.pool import Pool
 from outcrop.functions.walls import Wall, probe_with, walls_to_put_up
 
@@ -214,6 +214,7 @@ class FunctionHost:
             memory_for_temporary_bytes=memory_bytes // _PART_OF_MEMORY_FOR_TEMPORARY,
         )
         surroundings.staging.mkdir(parents=True, exist_ok=True)
+        link_runtime(surroundings.links)
         self._pool = Pool(
             surroundings,
             self._credentials,

@@ -247,6 +247,15 @@ def runtime() -> dict[str, str]:
     return found
 
 
+def link_runtime(folder: Path) -> None:
+    """Make a folder in which nothing but the runtime's modules can be imported."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for link in folder.iterdir():
+        link.unlink()
+    for name, place in runtime().items():
+        (folder / name).symlink_to(place)
+
+
 @cache
 def python_folders() -> tuple[str, ...]:
     """Return the folders of the Python installation that a function needs."""

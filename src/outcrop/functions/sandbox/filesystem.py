@@ -113,7 +113,7 @@ def readable_places(wanted: Specification, *, has_own_root: bool) -> list[str]:
         system.append("/etc/resolv.conf")
     if has_own_root:
         return [*system, *wanted.python, "/var", LAYERS_ROOT, "/dev"]
-    own = [wanted.folder, wanted.layers, wanted.requirements, wanted.certificates]
+    own = [wanted.folder, wanted.links, wanted.layers, wanted.requirements, wanted.certificates]
     places = [*system, *wanted.python, *wanted.runtime.values(), *filter(None, own)]
     return [*places, *(f"/dev/{name}" for name in _DEVICES)]
 

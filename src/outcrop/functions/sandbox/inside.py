@@ -291,12 +291,7 @@ def _import_path(wanted: Specification, task_root: str, *, has_own_root: bool) -
     if wanted.requirements:
         path.append(requirements)
     path += _standard_path
-    runtime = [RUNTIME_ROOT] if has_own_root else _parents(wanted.runtime)
-    return [*path, *runtime]
-
-
-def _parents(runtime: dict[str, str]) -> list[str]:
-    return list(dict.fromkeys(os.path.dirname(place) for place in runtime.values()))  # noqa: PTH120
+    return [*path, RUNTIME_ROOT if has_own_root else wanted.links]
 
 
 def _forget_shadowed(task_root: str) -> None:

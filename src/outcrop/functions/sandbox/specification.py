@@ -33,6 +33,7 @@ class Specification:
         layers: folder shown as /opt, outside; empty for none.
         requirements: folder of installed distributions, outside; empty for none.
         runtime: distribution name → its folder or file outside: what a function may import without bringing it.
+        links: folder of links to what `runtime` names, for a process without a root of its own; empty otherwise.
         python: folders of the Python installation.
         certificates: file of CA certificates, outside; empty for none.
         temporary: folder for /tmp, outside; used where /tmp is no file system in memory.
@@ -54,6 +55,7 @@ class Specification:
     staging: str
     temporary: str
     environment: dict[str, str] = field(repr=False)
+    links: str = ""
     layers: str = ""
     requirements: str = ""
     certificates: str = ""
