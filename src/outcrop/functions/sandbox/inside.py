@@ -173,10 +173,10 @@ def run_handler(wanted: Specification) -> None:
 
 
 def _serve(wanted: Specification) -> None:
-    address = os.environ["AWS_LAMBDA_RUNTIME_API"]
+    address = wanted.environment["AWS_LAMBDA_RUNTIME_API"]
     os.environ["AWS_LAMBDA_RUNTIME_API"] = address + wanted.api_prefix
-    from awslambdaric import bootstrap, lambda_runtime_client
-    from awslambdaric.lambda_config import LambdaConfigProvider
+    from awslambdaric import bootstrap, lambda_runtime_client  # type: ignore[import-untyped]
+    from awslambdaric.lambda_config import LambdaConfigProvider  # type: ignore[import-untyped]
 
     os.environ["AWS_LAMBDA_RUNTIME_API"] = address
 
