@@ -33,10 +33,10 @@ async def test_a_pass_refers_to_what_was_before(room: EngineRoom) -> None:
     ]
     assert events[2]["stateExitedEventDetails"] == {
         "name": "Only",
-        "output": '{"a":1}',
+        "output": '{"a": 1}',
         "outputDetails": {"truncated": False},
     }
-    assert record.output == '{"a":1}'
+    assert record.output == '{"a": 1}'
 
 
 async def test_a_task_is_scheduled_started_and_ended(room: EngineRoom) -> None:
@@ -530,3 +530,39 @@ async def test_an_activity_that_is_gone_fails_the_execution(room: EngineRoom) ->
         "An error occurred while executing the state 'Only' (entered at the event id #2). "
         f"The activity {ACTIVITY} does not exist."
     )
+
+
+async def test_a_tolerance_is_looked_at_after_the_map_has_started(room: EngineRoom) -> None:
+    definition = machines.distributed(
+        ItemsPath="$.items", ToleratedFailureCountPath="$.tolerated", MaxConcurrencyPath="$.limit"
+    )
+    wrong = await room.run(definition, {"items": [0], "tolerated": -1, "limit": 1})
+    assert chain(await room.events(wrong.arn))[1:] == [
+        ("MapStateEntered", 0),
+        ("MapStateStarted", 2),
+        ("ExecutionFailed", 3),
+    ]
+    assert "ToleratedFailureCount cannot be negative." in (wrong.cause or "")
+    limited = await room.run(definition, {"items": [0], "tolerated": 1, "limit": "no"})
+    assert chain(await room.events(limited.arn))[1:] == [
+        ("MapStateEntered", 0),
+        ("ExecutionFailed", 2),
+    ]
+
+
+async def test_a_text_that_no_state_changes_stays_as_it_was_given(room: EngineRoom) -> None:
+    branch = {"StartAt": "P", "States": {"P": {"Type": "Pass", "End": True}}}
+    revision = revision_of(machines.one_state(Type="Parallel", Branches=[branch]))
+    started = await room.executions.start(StartRequest(revision, "", "[[1, 2],  [3]]"))
+    record = await room.end(started.arn)
+    events = await room.events(record.arn)
+    assert events[4]["stateExitedEventDetails"]["output"] == "[[1, 2],  [3]]"
+    assert record.output == "[[[1, 2],  [3]]]"
+
+
+async def test_a_text_that_a_state_changes_is_written_anew(room: EngineRoom) -> None:
+    definition = machines.one_state(Type="Pass", Result=[2], ResultPath="$.b")
+    revision = revision_of(definition)
+    started = await room.executions.start(StartRequest(revision, "", '{"a":  1}'))
+    record = await room.end(started.arn)
+    assert record.output == '{"a":1,"b":[2]}'

@@ -33,7 +33,7 @@ async def _run_parallel(interpreter: Interpreter, frame: Frame, visit: Visit) ->
     assert isinstance(state, ParallelState)
     effective = data_flow.effective_input(state, visit.raw, scope)
     given = data_flow.arguments(state, effective, scope)
-    text = compact(given)
+    text = visit.text if given is visit.raw else compact(given)
     started = started_id(visit, "ParallelStateStarted") or frame.emit("ParallelStateStarted")
     visit.has_started = True
     frame.children = {
@@ -55,9 +55,9 @@ async def _run_parallel(interpreter: Interpreter, frame: Frame, visit: Visit) ->
     frame.previous = max(child.previous for child in children)
     frame.children = {}
     frame.execution.emit("ParallelStateSucceeded", frame.previous, None, frame.key)
-    return data_flow.finish(
-        state, visit.raw, effective, [value for value, _text in outputs], frame.scope(visit)
-    )
+    result = [value for value, _text in outputs]
+    visit.result = (result, f"[{','.join(text for _value, text in outputs)}]")
+    return data_flow.finish(state, visit.raw, effective, result, frame.scope(visit))
 
 
 async def run_child(interpreter: Interpreter, child: Frame, raw: Any, text: str) -> Any:

@@ -33,6 +33,7 @@ from outcrop.workflows.tasks import TaskCall, TaskFailed
 
 _EXCEEDED = "States.ExceedToleratedFailureThreshold"
 _EXCEEDED_CAUSE = "The specified tolerated failure threshold was exceeded"
+_TOLERATED = "ToleratedFailure"
 _WRITER_FAILED = "States.ResultWriterFailed"
 # AWS runs up to 10,000; more than this at once gains nothing on one machine.
 _MOST_AT_ONCE = 1000
@@ -122,8 +123,15 @@ class MapRuns:
         state, scope = visit.state, frame.scope(visit)
         assert isinstance(state, MapState)
         effective = data_flow.effective_input(state, visit.raw, scope)
-        limits = data_flow.map_limits(state, effective, scope)
-        if state.is_distributed:
+        limits: MapLimits | StatesError
+        try:
+            limits = data_flow.map_limits(state, effective, scope)
+        except StatesError as error:
+            # In AWS's histories a tolerance is looked at after the Map has started, its concurrency before.
+            if not state.is_distributed or _TOLERATED not in f"{error.location} {error.cause}":
+                raise
+            limits = error
+        if isinstance(limits, StatesError) or state.is_distributed:
             result = await self._distributed(frame, visit, state, effective, limits)
         else:
             items = data_flow.map_items(state, effective, scope)
@@ -133,13 +141,20 @@ class MapRuns:
         return data_flow.finish(state, visit.raw, effective, result, frame.scope(visit))
 
     async def _distributed(
-        self, frame: Frame, visit: Visit, state: MapState, effective: Any, limits: MapLimits
+        self,
+        frame: Frame,
+        visit: Visit,
+        state: MapState,
+        effective: Any,
+        limits: MapLimits | StatesError,
     ) -> Any:
         scope = frame.scope(visit)
         reading = data_flow.reader_of(state, effective, scope)
         items = None if reading is not None else data_flow.map_items(state, effective, scope)
         if not started_id(visit, "MapStateStarted"):
             frame.emit("MapStateStarted", {"length": len(items or ())})
+        if isinstance(limits, StatesError):
+            raise limits
         visit.has_started = True
         arn = _recorded_run(visit) or self._begin(frame, state, limits)
         row = await self._row(arn)

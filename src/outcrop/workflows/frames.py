@@ -112,6 +112,7 @@ class Visit:
         has_started: whether its branches or iterations began, in this attempt.
         retry_count: retries so far, as the context object shows them.
         token: of its present attempt.
+        result: what a Task or a Parallel came to, and its JSON text; None elsewhere.
     """
 
     state: State
@@ -125,6 +126,7 @@ class Visit:
     retry_count: int = 0
     has_started: bool = False
     token: str = ""
+    result: tuple[Any, str] | None = None
 
 
 class Frame:

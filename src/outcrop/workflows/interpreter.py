@@ -110,7 +110,7 @@ class Interpreter:
                     else await self.handlers[state.type](frame, visit)
                 )
                 following = finished.next if isinstance(finished, Chosen) else state.next
-                return self._exit(frame, state, finished, following)
+                return self._exit(frame, visit, finished, following)
             except StatesError as error:
                 failure = failure_from(frame, visit, error)
             except StateFailed as error:
@@ -129,10 +129,16 @@ class Interpreter:
         return data_flow.pass_through(state, visit.raw, scope)
 
     def _exit(
-        self, frame: Frame, state: State, finished: Finished | Chosen, following: str | None
+        self, frame: Frame, visit: Visit, finished: Finished | Chosen, following: str | None
     ) -> tuple[Any, str, str | None]:
-        output = finished.output
-        text = compact(output)
+        state, output = visit.state, finished.output
+        # AWS hands on the very text that it was given where a state changes nothing, spaces included.
+        if output is visit.raw:
+            text = visit.text
+        elif visit.result is not None and output is visit.result[0]:
+            text = visit.result[1]
+        else:
+            text = compact(output)
         check_text(text, f"state/task '{state.name}'")
         details: dict[str, Any] = {"name": state.name, "output": text}
         if finished.assigned:
@@ -175,7 +181,7 @@ class Interpreter:
         scope = frame.scope(visit)
         try:
             finished = data_flow.caught(state, catcher, visit.raw, error, cause or "", scope)
-            return self._exit(frame, state, finished, catcher.next)
+            return self._exit(frame, visit, finished, catcher.next)
         except StatesError as again:
             raise failure_from(frame, visit, again) from again
 

@@ -133,6 +133,7 @@ class TaskStates:
         finally:
             visit.token = ""
         frame.emit(f"{attempt.prefix}Succeeded", {**attempt.named, "output": text})
+        visit.result = (result, text)
         return data_flow.finish(state, visit.raw, effective, result, frame.scope(visit))
 
     def _schedule(
