@@ -93,6 +93,12 @@ def test_attributes_can_be_set_and_what_is_not_offered_says_so(sns: Any, topic: 
     assert (code, status) == ("NotImplemented", 501)
 
 
+def test_saying_that_no_delivery_is_logged_is_no_error(sns: Any, topic: str) -> None:
+    name = "HTTPSuccessFeedbackSampleRate"
+    sns.set_topic_attributes(TopicArn=topic, AttributeName=name, AttributeValue="0")
+    assert sns.get_topic_attributes(TopicArn=topic)["Attributes"][name] == "0"
+
+
 def test_tags_follow_the_rules_of_aws(sns: Any, topic: str) -> None:
     sns.tag_resource(
         ResourceArn=topic, Tags=[{"Key": "k1", "Value": "v1"}, {"Key": "k2", "Value": "v2"}]
