@@ -566,3 +566,43 @@ async def test_a_text_that_a_state_changes_is_written_anew(room: EngineRoom) -> 
     started = await room.executions.start(StartRequest(revision, "", '{"a":  1}'))
     record = await room.end(started.arn)
     assert record.output == '{"a":1,"b":[2]}'
+
+
+async def test_a_map_whose_items_are_none_failed_without_having_been_entered(
+    room: EngineRoom,
+) -> None:
+    definition = {
+        "QueryLanguage": "JSONata",
+        "StartAt": "First",
+        "States": {
+            "First": {"Type": "Pass", "Next": "Each"},
+            "Each": {
+                "Type": "Map",
+                "Items": "{% 1 %}",
+                "ItemProcessor": machines.one_state(Type="Pass"),
+                "End": True,
+            },
+        },
+    }
+    record = await room.run(definition)
+    events = await room.events(record.arn)
+    assert chain(events)[3:] == [
+        ("MapStateEntered", 3),
+        ("EvaluationFailed", 3),
+        ("MapStateFailed", 5),
+        ("ExecutionFailed", 6),
+    ]
+    assert events[4]["evaluationFailedEventDetails"]["location"] == "Items"
+
+
+async def test_a_moment_that_is_none_fails_the_evaluation_of_a_wait(room: EngineRoom) -> None:
+    definition = machines.one_state(
+        Type="Wait", QueryLanguage="JSONata", Timestamp="{% $states.input %}"
+    )
+    record = await room.run(definition, "noon")
+    events = await room.events(record.arn)
+    cause = "The Timestamp field cannot be parsed as an ISO-8601 extended offset date-time format string: noon"
+    details = events[2]["evaluationFailedEventDetails"]
+    assert details["location"] == "Timestamp"
+    assert details["cause"].endswith(cause)
+    assert record.error == "States.QueryEvaluationError"

@@ -134,7 +134,7 @@ class MapRuns:
         if isinstance(limits, StatesError) or state.is_distributed:
             result = await self._distributed(frame, visit, state, effective, limits)
         else:
-            items = data_flow.map_items(state, effective, scope)
+            items = _items_of(frame, visit, state, effective)
             inline = InlineMap(self._engine.interpreter, frame, visit, items, effective)
             result = await inline.run(limits.max_concurrency)
         frame.execution.emit("MapStateSucceeded", frame.previous, None, frame.key)
@@ -149,10 +149,10 @@ class MapRuns:
         limits: MapLimits | StatesError,
     ) -> Any:
         scope = frame.scope(visit)
-        reading = data_flow.reader_of(state, effective, scope)
-        items = None if reading is not None else data_flow.map_items(state, effective, scope)
+        items = _items_of(frame, visit, state, effective) if state.item_reader is None else None
         if not started_id(visit, "MapStateStarted"):
             frame.emit("MapStateStarted", {"length": len(items or ())})
+        reading = data_flow.reader_of(state, effective, scope)
         if isinstance(limits, StatesError):
             raise limits
         visit.has_started = True
@@ -437,6 +437,16 @@ class _Children:
             redrive_count=0,
             redriven_us=None,
         )
+
+
+def _items_of(frame: Frame, visit: Visit, state: MapState, effective: Any) -> list[Any]:
+    """Return a Map's items; where JSONata finds none, AWS tells of a Map that failed without having been entered."""
+    try:
+        return data_flow.map_items(state, effective, frame.scope(visit))
+    except StatesError as error:
+        if error.is_evaluation:
+            frame.previous, visit.has_started = visit.before_id, True
+        raise
 
 
 def _child_revision(frame: Frame, state: MapState, row: MapRunRow) -> MachineRevision:

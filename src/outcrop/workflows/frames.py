@@ -111,6 +111,7 @@ class Visit:
         raw: the state's input; text is the same as JSON.
         has_started: whether its branches or iterations began, in this attempt.
         retry_count: retries so far, as the context object shows them.
+        before_id: the event that the entering one refers to.
         token: of its present attempt.
         result: what a Task or a Parallel came to, and its JSON text; None elsewhere.
     """
@@ -125,6 +126,7 @@ class Visit:
     retry_until_us: int | None = None
     retry_count: int = 0
     has_started: bool = False
+    before_id: int = 0
     token: str = ""
     result: tuple[Any, str] | None = None
 

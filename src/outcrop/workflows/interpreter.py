@@ -92,8 +92,9 @@ class Interpreter:
 
     def _enter(self, frame: Frame, state: State, raw: Any, text: str) -> Visit:
         details = {"name": state.name, "input": text}
+        before = frame.previous
         entered = frame.emit(history.ENTERED[state.type], details)
-        visit = Visit(state, raw, text, entered, frame.execution.now_us())
+        visit = Visit(state, raw, text, entered, frame.execution.now_us(), before_id=before)
         frame.visit = visit
         return visit
 
@@ -224,15 +225,11 @@ def failure_from(frame: Frame, visit: Visit, error: StatesError) -> StateFailed:
     if error.error == _DATA_LIMIT:
         cause = error.cause
     if error.is_evaluation:
-        frame.emit(
-            "EvaluationFailed",
-            {
-                "error": error.error,
-                "cause": cause,
-                "location": error.location,
-                "state": error.state or visit.state.name,
-            },
-        )
+        details = {"error": error.error, "cause": cause}
+        if error.location:
+            details["location"] = error.location
+        details["state"] = error.state or visit.state.name
+        frame.emit("EvaluationFailed", details)
     return StateFailed(error.error, cause, frame.previous)
 
 
@@ -250,6 +247,7 @@ def _resumed(frame: Frame, past: Past) -> Visit:
         attempt=list(past.attempt),
         retry_until_us=past.retry_until_us,
         retry_count=sum(past.counts.values()),
+        before_id=past.entered[history.PREVIOUS],
     )
     frame.visit = visit
     return visit

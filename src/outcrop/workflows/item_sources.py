@@ -8,12 +8,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from outcrop.workflows.asl.data_flow import Batching, Reading
+from outcrop.workflows.asl.java_maps import hash_ordered
 from outcrop.workflows.asl.json_text import compact
 from outcrop.workflows.tasks import Integrations, TaskCall, TaskFailed
 
 READER_FAILED = "States.ItemReaderFailed"
 _DELIMITERS = {"COMMA": ",", "PIPE": "|", "SEMICOLON": ";", "SPACE": " ", "TAB": "\t"}
 _MOST_ITEMS = 100_000_000
+_LISTED = ("Key", "LastModified", "Size", "StorageClass")
 
 
 class ItemsUnreadable(Exception):
@@ -50,11 +52,17 @@ async def _listed(integrations: Integrations, call: TaskCall, most: int | None) 
     given = dict(call.arguments)
     while True:
         answer = await integrations.start(dataclasses.replace(call, arguments=dict(given)))
-        items.extend(answer.get("Contents") or [])
+        items.extend(_listed_item(entry) for entry in answer.get("Contents") or [])
         following = answer.get("NextContinuationToken")
         if not following or (most and len(items) >= most):
             return items
         given["ContinuationToken"] = following
+
+
+def _listed_item(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Return one object of a list as an item: AWS gives five of its members, the first under a name of its own."""
+    etag = {"Etag": entry["ETag"]} if "ETag" in entry else {}
+    return etag | {name: entry[name] for name in _LISTED if name in entry}
 
 
 async def _parsed(
@@ -99,7 +107,11 @@ def _pointed(value: Any, pointer: str) -> Any:
 
 
 def csv_items(text: str, config: Mapping[str, Any]) -> list[dict[str, str]]:
-    """Return the rows of a CSV text as objects; columns without a header are left out."""
+    """Return the rows of a CSV text as objects; columns without a header are left out.
+
+    Raises:
+        ItemsUnreadable: two columns have the same header.
+    """
     delimiter = _DELIMITERS.get(str(config.get("CSVDelimiter", "COMMA")), ",")
     rows = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) if row]
     headers = config.get("CSVHeaders")
@@ -108,9 +120,12 @@ def csv_items(text: str, config: Mapping[str, Any]) -> list[dict[str, str]]:
             return []
         headers, rows = rows[0], rows[1:]
     names = [str(name) for name in headers or ()]
+    if len(set(names)) < len(names):
+        raise ItemsUnreadable("CSV headers cannot contain duplicates.")
+    places = {name: place for place, name in enumerate(names)}
+    ordered = [(name, places[name]) for name in hash_ordered(names)]
     return [
-        {name: row[place] if place < len(row) else "" for place, name in enumerate(names)}
-        for row in rows
+        {name: row[place] if place < len(row) else "" for name, place in ordered} for row in rows
     ]
 
 

@@ -216,3 +216,22 @@ def test_jsonata_items_must_be_an_array() -> None:
             "unexpected result type. Expected 'array', but was 'number' for value: 1"
         ),
     )
+
+
+def test_a_jsonata_map_without_items_needs_an_array_as_its_input() -> None:
+    state = state_of({"Type": "Map", "QueryLanguage": "JSONata", "ItemProcessor": INNER})
+    with pytest.raises(StatesError) as raised:
+        map_items(state, {"a": 1}, scope_with())
+    assert told(raised.value) == (
+        "States.QueryEvaluationError",
+        'Map state input must be an array but was: {"a":1}',
+    )
+    assert not raised.value.location
+
+
+def test_a_number_of_items_that_is_none_is_a_runtime_error() -> None:
+    state = distributed(ItemReader={**READER, "ReaderConfig": {"MaxItemsPath": "$.most"}})
+    assert refused(reader_of, state, {"key": "k", "most": 1.5}, scope_with()) == (
+        "States.Runtime",
+        'The MaxItemsPath field refers to value "1.5" which is not a valid integer: $.most',
+    )

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final, cast
 
-from outcrop.workflows.asl.choice_rules import compile_condition
-from outcrop.workflows.asl.errors import ITEM_READER, Problem
+from outcrop.workflows.asl.choice_rules import compile_condition, timestamp_of
+from outcrop.workflows.asl.errors import QUERY_EVALUATION, RUNTIME, Problem
 from outcrop.workflows.asl.fields import (
-    checked_timestamp,
     constant,
     counted,
     long_value,
@@ -23,7 +22,7 @@ from outcrop.workflows.asl.fields import (
     timestamp_path,
 )
 from outcrop.workflows.asl.json_text import compact
-from outcrop.workflows.asl.jsonata import compile_typed, is_expression, unwrapped
+from outcrop.workflows.asl.jsonata import compile_typed, is_expression
 from outcrop.workflows.asl.machine import (
     Catcher,
     ChoiceRule,
@@ -39,6 +38,7 @@ from outcrop.workflows.asl.machine import (
     QueryLanguage,
     ResultWriter,
     Retrier,
+    Scope,
     State,
     SucceedState,
     TaskState,
@@ -207,9 +207,20 @@ def _wait(
 
 
 def _timestamp_expression(text: str) -> Evaluator:
-    evaluate = compile_typed(text, "Timestamp", "string")
-    shown = unwrapped(text)
-    return lambda states, scope: checked_timestamp(evaluate(states, scope), "Timestamp", shown)
+    read = compile_typed(text, "Timestamp", "string")
+
+    def evaluate(states: Any, scope: Scope) -> Any:
+        value = read(states, scope)
+        if timestamp_of(value) is None:
+            raise Problem(
+                QUERY_EVALUATION,
+                "The Timestamp field cannot be parsed as an ISO-8601 extended offset date-time "
+                f"format string: {value}",
+                "Timestamp",
+            )
+        return value
+
+    return evaluate
 
 
 def _succeed(
@@ -325,14 +336,13 @@ def _item_reader(fields: Fields, language: QueryLanguage) -> ItemReader:
 
 
 def _max_items(value: Any, text: str) -> int:
+    """Return a whole number; that it is not negative is looked at by whoever reads the items."""
     if not isinstance(value, int) or isinstance(value, bool):
         shown = value if isinstance(value, str) else compact(value)
         raise Problem(
-            ITEM_READER,
-            f"The MaxItemsPath field refers to value '{shown}' which is not a valid integer: {text}",
+            RUNTIME,
+            f'The MaxItemsPath field refers to value "{shown}" which is not a valid integer: {text}',
         )
-    if value < 0:
-        raise Problem(ITEM_READER, "field MaxItems must be positive")
     return value
 
 

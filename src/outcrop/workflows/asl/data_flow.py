@@ -15,7 +15,13 @@ from typing import Any, Final
 
 import orjson
 
-from outcrop.workflows.asl.errors import DATA_LIMIT, RUNTIME, Problem, StatesError
+from outcrop.workflows.asl.errors import (
+    DATA_LIMIT,
+    QUERY_EVALUATION,
+    RUNTIME,
+    Problem,
+    StatesError,
+)
 from outcrop.workflows.asl.json_text import compact
 from outcrop.workflows.asl.machine import (
     Catcher,
@@ -276,6 +282,9 @@ def map_items(state: MapState, effective: Any, scope: Scope) -> list[Any]:
         return items
     if isinstance(items, dict) and state.is_distributed:
         return [{"Key": key, "Value": value} for key, value in items.items()]
+    if state.query_language == "JSONata":
+        cause = f"Map state input must be an array but was: {compact(items)}"
+        raise _told(Problem(QUERY_EVALUATION, cause), state, scope)
     path = state.source.get("ItemsPath", "$")
     problem = Problem(RUNTIME, f'Reference path "{path}" must point to array.')
     raise _told(problem, state, scope)

@@ -9,7 +9,6 @@ QUERY_EVALUATION: Final = "States.QueryEvaluationError"
 DATA_LIMIT: Final = "States.DataLimitExceeded"
 INTRINSIC: Final = "States.IntrinsicFailure"
 RESULT_PATH: Final = "States.ResultPathMatchFailure"
-ITEM_READER: Final = "States.ItemReaderFailed"
 
 
 class StatesError(Exception):
