@@ -1,6 +1,9 @@
 """The composition root: the only place that knows everyone."""
 
 import asyncio
+import contextlib
+import ctypes
+import gc
 import importlib
 import pkgutil
 from collections.abc import Callable
@@ -92,6 +95,8 @@ BUILT_SERVICES = (
     "stepfunctions",
     "sts",
 )
+# Those of the main job; the models of others are read when they are first called.
+_USUAL_SERVICES = ("bedrock", "bedrock-runtime", "s3", "sts")
 # Routed although nothing of them is built yet: their callers get a typed answer in their own protocol.
 FURTHER_SERVICES = (
     "secretsmanager",
@@ -192,8 +197,16 @@ def _serve_locked(  # noqa: PLR0915  # starts and stops every part
 
 
 def _load_service_models() -> None:
-    for service in BUILT_SERVICES:
+    for service in _USUAL_SERVICES:
         service_models.load(service)
+    _return_free_memory()
+
+
+def _return_free_memory() -> None:
+    """Give back what starting and parsing took and let go of: the C library would keep it for ever."""
+    gc.collect()
+    with contextlib.suppress(AttributeError, OSError):  # not every C library can
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _compose(

@@ -1,5 +1,6 @@
 """Migrations: the newest schema from nothing and from each older one, with the data kept."""
 
+import re
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -55,13 +56,45 @@ def test_a_new_home_gets_the_newest_schema_and_no_backup(home: Home, database: D
     assert list(home.backups.iterdir()) == []
 
 
-def test_the_tables_in_code_are_those_that_the_migrations_make(database: Database) -> None:
+def migrated(database: Database) -> None:
+    """Bring a new database to the newest revision by every migration there is."""
+    migrations.upgrade(database, migrations.known_revisions()[0])
     migrations.upgrade(database)
+
+
+def test_the_tables_in_code_are_those_that_the_migrations_make(database: Database) -> None:
+    migrated(database)
     with database.read() as connection:
         context = MigrationContext.configure(
             connection, opts={"compare_type": True, "compare_server_default": True}
         )
         assert compare_metadata(context, load_tables()) == []
+
+
+def test_a_new_database_is_the_same_as_a_migrated_one(database: Database, tmp_path: Path) -> None:
+    migrated(database)
+    new = Database.at(tmp_path / "new.db")
+    migrations.upgrade(new)
+    assert statements(new) == statements(database)
+    assert contents(new) == contents(database)
+    new.close()
+
+
+def contents(database: Database) -> dict[str, list[tuple[object, ...]]]:
+    """Return the rows of every table, the revision's among them."""
+    with database.read() as connection:
+        tables = [*load_tables().tables, "alembic_version"]
+        return {
+            name: [tuple(row) for row in connection.exec_driver_sql(f"SELECT * FROM {name}")]
+            for name in tables
+        }
+
+
+def statements(database: Database) -> dict[str, str]:
+    """Return what makes each table and index, without blanks and quotes."""
+    with database.read() as connection:
+        found = connection.exec_driver_sql("SELECT name, coalesce(sql, '') FROM sqlite_master")
+        return {str(name): re.sub(r'[\s"]', "", str(sql)) for name, sql in found.all()}
 
 
 def test_revisions_are_numbered_in_one_line_without_gaps() -> None:

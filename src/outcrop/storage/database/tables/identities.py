@@ -5,7 +5,18 @@ unique id, path, name and listing order, and what else they know is read and wri
 a kind regardless of case, as AWS has it. Policies of AWS itself are files, not rows; attachments name them by ARN.
 """
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, LargeBinary, Table, Text
+from sqlalchemy import (
+    DDL,
+    BigInteger,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    Table,
+    Text,
+    event,
+)
 
 from outcrop.storage.database.tables import metadata
 
@@ -111,4 +122,9 @@ iam_settings = Table(
     metadata,
     Column("name", Text, primary_key=True),
     Column("value", Text, nullable=False),
+)
+event.listen(
+    iam_settings,
+    "after_create",
+    DDL("INSERT INTO iam_settings (name, value) VALUES ('generation', '0')"),
 )
