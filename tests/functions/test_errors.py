@@ -132,18 +132,18 @@ async def test_a_function_that_takes_too_long_is_stopped(sample: Sample) -> None
             time.sleep(event)
             return "fine"
         """,
-        timeout_seconds=1,
+        timeout_seconds=3,
     )
     assert await sample.answer(code, 0) == "fine"
     error = await sample.error(code, 3600, request_id=REQUEST)
     assert error == {
         "errorType": "Sandbox.Timedout",
-        "errorMessage": f"RequestId: {REQUEST} Error: Task timed out after 1.00 seconds",
+        "errorMessage": f"RequestId: {REQUEST} Error: Task timed out after 3.00 seconds",
     }
     text = "".join(sample.lines)
-    assert f"Z {REQUEST} Task timed out after 1.00 seconds\n\n" in text
+    assert f"Z {REQUEST} Task timed out after 3.00 seconds\n\n" in text
     assert re.search(
-        rf"REPORT RequestId: {REQUEST}\tDuration: 1000.00 ms\tBilled Duration: 1000 ms\t"
+        rf"REPORT RequestId: {REQUEST}\tDuration: 3000.00 ms\tBilled Duration: 3000 ms\t"
         r"Memory Size: 512 MB\tMax Memory Used: \d+ MB\tStatus: timeout\n",
         text,
     )

@@ -271,3 +271,35 @@ async def test_what_goes_on_in_the_background_rests_until_the_next_event(sample:
     assert pool is not None
     await until(lambda: all(item._is_frozen for item in pool.processes()))
     assert await sample.answer(code) > 0
+
+
+async def test_a_launcher_that_is_killed_is_replaced(sample: Sample) -> None:
+    code = sample.code(COUNT)
+    await sample.answer(code)
+    launcher = sample.host._launcher._process
+    assert launcher is not None
+    launcher.kill()
+    pool = sample.host._pool
+    assert pool is not None
+    await until(lambda: pool.size == 0)
+    assert (await sample.answer(code))[0] == 1
+
+
+async def test_connections_to_the_runtime_api_are_counted(sample: Sample) -> None:
+    code = sample.code("""
+        import os, socket
+        def handler(event, context):
+            host, port = os.environ["AWS_LAMBDA_RUNTIME_API"].split(":")
+            made = [socket.create_connection((host, int(port)), 20) for _ in range(100)]
+            alive = 0
+            for item in made:
+                item.settimeout(20)
+                try:
+                    item.sendall(b"GET /nothing HTTP/1.1\\r\\n\\r\\n")
+                    alive += bool(item.recv(1))
+                except OSError:
+                    pass
+            return alive
+        """)
+    assert await sample.answer(code) < 40
+    assert await sample.answer(code) < 40

@@ -131,7 +131,7 @@ async def test_a_function_that_only_prints_leaves_the_server_its_time(sample: Sa
                 os.write(1, b"x" * 65536)
             return "fine"
         """,
-        timeout_seconds=2,
+        timeout_seconds=3,
     )
     assert await sample.answer(noisy) == "fine"
     error = await sample.error(noisy, True)

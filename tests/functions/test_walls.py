@@ -263,7 +263,6 @@ async def test_a_function_that_forks_without_end_is_stopped(
                     time.sleep(3600)
         """,
         memory_mb=10240,
-        timeout_seconds=20,
     )
     error = await sample.error(code)
     # The kernel refuses the next process, or the supervisor was there first.
@@ -286,8 +285,7 @@ async def test_a_function_that_loops_is_stopped_with_all_it_started(
                         pass
             while True:
                 pass
-        """,
-        timeout_seconds=1,
+        """
     )
     call = asyncio.create_task(sample.error(code))
     pool = None
@@ -298,6 +296,9 @@ async def test_a_function_that_loops_is_stopped_with_all_it_started(
             pool = sample.host._pool
             for process in pool.processes() if pool else []:
                 watched |= set(process._processes)
+    assert pool is not None
+    for environment in pool.processes():
+        environment._time_out()  # as its timer would
     assert (await call)["errorType"] == "Sandbox.Timedout"
     async with asyncio.timeout(60):
         while any(is_running(process) for process in watched):  # noqa: ASYNC110  # nor does the kernel

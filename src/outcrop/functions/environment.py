@@ -10,17 +10,18 @@ import socket
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from enum import Enum, auto
-from pathlib import Path
 from typing import Any
 
 from outcrop.functions import records, usage
-from outcrop.functions.code import FunctionCode, FunctionNotStarted, OnLog
-from outcrop.functions.launching import Launcher, Started, python_folders, runtime
+from outcrop.functions.code import FunctionCode, FunctionNotStarted
+from outcrop.functions.doors import Doors
+from outcrop.functions.jobs import FailedStart, Job, Outcome
+from outcrop.functions.launching import Started, python_folders, runtime
 from outcrop.functions.output import OutputParser, OutputReader
-from outcrop.functions.relay import Relay
+from outcrop.functions.process_log import ProcessLog
 from outcrop.functions.runtime_api import MAX_ANSWER_BYTES, RuntimeConnection
 from outcrop.functions.sandbox.specification import (
     NAMESPACES,
@@ -29,11 +30,11 @@ from outcrop.functions.sandbox.specification import (
     TASK_ROOT,
     Specification,
 )
+from outcrop.functions.surroundings import Surroundings
 from outcrop.functions.variables import environment
 
 _REPORT_BYTES = 1 << 12
 _MOST_DOORS = 8
-_MOST_EVENTS_KEPT = 1000
 _MIB = 2**20
 _MOST_PROCESSES = 1024  # Lambda quotas: execution processes and threads
 _BUSY_IDLE_TICKS = 3  # processor time while nothing was asked, in hundredths of a second
@@ -48,101 +49,6 @@ class State(Enum):
     BUSY = auto()
     FINISHING = auto()  # it has answered, and not asked for the next event yet
     ENDED = auto()
-
-
-@dataclass(slots=True)
-class Job:
-    """One event on its way to a process.
-
-    Attributes:
-        tail: keeps the end of the log, where that was asked for.
-    """
-
-    request_id: str
-    payload: bytes = field(repr=False)
-    invoked_arn: str = ""
-    client_context: str = field(default="", repr=False)
-    trace_id: str = ""
-    on_log: OnLog | None = None
-    tail: records.Tail | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How a job ended: the answer or the error's payload, and what was measured."""
-
-    payload: bytes = field(repr=False)
-    measured: records.Measured
-
-    @property
-    def is_error(self) -> bool:
-        """Whether the payload describes an error."""
-        return self.measured.status != "success"
-
-
-@dataclass(frozen=True, slots=True)
-class FailedStart:
-    """Why a process never got ready; the function's fault.
-
-    Attributes:
-        make_payload: request id → the error's payload.
-        status: "error" or "timeout".
-        events: what was logged, as (milliseconds, text).
-        log_stream: where it belongs.
-    """
-
-    make_payload: Callable[[str], bytes]
-    error_type: str
-    status: str
-    duration_ms: float
-    events: tuple[tuple[int, str], ...] = ()
-    log_stream: str = ""
-
-
-@dataclass(slots=True)
-class Surroundings:
-    """What all processes of a host share.
-
-    Attributes:
-        folder: private; a folder for each process is made in it.
-        walls: names of the walls to put up.
-        doors: address and port where the server listens, the one of plain HTTP first; both are reachable from within.
-        certificates: file of CA certificates; None for the system's.
-        memory_for_temporary_bytes: what may still be given to /tmp folders in memory.
-    """
-
-    launcher: Launcher
-    folder: Path
-    walls: tuple[str, ...]
-    doors: tuple[tuple[str, int], ...]
-    certificates: Path | None
-    memory_for_temporary_bytes: int
-    next_user: int = 0
-
-    @property
-    def endpoint(self) -> str:
-        """What AWS_ENDPOINT_URL is inside; empty while the server does not listen."""
-        if not self.doors:
-            return ""
-        host, port = self.doors[0]
-        # In its own network a function finds the server on its own loopback address.
-        host = "127.0.0.1" if NETWORK in self.walls else host
-        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-    @property
-    def staging(self) -> Path:
-        """Empty folder on which each process, in its own view of the system, builds its root."""
-        return self.folder / "root"
-
-    @property
-    def links(self) -> Path:
-        """Folder of links to what functions may import without bringing it, for those without a root of their own."""
-        return self.folder / "runtime"
-
-    def outer_user(self) -> int:
-        """Return a user and group that own nothing, another for each process that lives at once."""
-        self.next_user = (self.next_user + 1) % 5000
-        return 60_000 + self.next_user
 
 
 class Environment:
@@ -171,6 +77,7 @@ class Environment:
         self.max_memory_bytes = 0
         day = datetime.now(UTC).strftime("%Y/%m/%d")
         self.log_stream = f"{day}/[{code.version}]{secrets.token_hex(16)}"
+        self._log = ProcessLog(self.log_stream)
         self._surroundings = surroundings
         self._on_idle = on_idle
         self._on_ended = on_ended
@@ -178,18 +85,13 @@ class Environment:
         self._temporary_bytes = 0
         self._started: Started | None = None
         self._reader: OutputReader | None = None
-        self._servers: list[asyncio.Server] = []
-        self._relays: list[Relay] = []
-        self._connections: set[RuntimeConnection] = set()
+        self._doors = Doors(self)
         self._waiting: RuntimeConnection | None = None
         self._ready: asyncio.Future[FailedStart | None] | None = None
         self._began = 0.0
         self._job: Job | None = None
         self._done: asyncio.Future[tuple[bytes, str, str]] | None = None
         self._sent = 0.0
-        self._on_log: OnLog | None = None
-        self._events: list[tuple[int, str]] = []
-        self._flush_scheduled = False
         self._fate: tuple[str, str] | None = None  # error type and reason, when we end it
         self._exit_status: int | None = None
         self._processes: tuple[int, ...] = ()
@@ -220,7 +122,7 @@ class Environment:
         self._ready = loop.create_future()
         if expiration := credentials.get("AWS_CREDENTIAL_EXPIRATION"):
             self.expires = datetime.fromisoformat(expiration)
-        self._log_platform(records.init_start(self.code, _RUNTIME_VERSION))
+        self._log.add(records.init_start(self.code, _RUNTIME_VERSION))
         try:
             await self._launch(handler, credentials)
             failed = await asyncio.wait_for(asyncio.shield(self._ready), limit_seconds)
@@ -235,11 +137,11 @@ class Environment:
             raise
         if failed is not None:
             self._drain()
-            self._log_platform(
+            self._log.add(
                 records.init_report(self.code, failed.duration_ms, failed.status, failed.error_type)
             )
             self.stop()
-            failed = replace(failed, events=tuple(self._events), log_stream=self.log_stream)
+            failed = replace(failed, events=self._log.events, log_stream=self.log_stream)
         return failed
 
     def stop(self) -> None:
@@ -248,12 +150,6 @@ class Environment:
             self._gone(-1)
         else:
             self._surroundings.launcher.kill(self._started.process)
-
-    def adopt_log(self, on_log: OnLog | None) -> None:
-        """Hand what was logged so far, and from now on, to somebody."""
-        if on_log is not None:
-            self._on_log = on_log
-            self._flush()
 
     def is_usable(self, now: datetime) -> bool:
         """Return whether it can take a job whose credentials must last to its end."""
@@ -271,9 +167,10 @@ class Environment:
         assert self.state is State.IDLE
         self.state = State.BUSY
         self._job = job
+        self._log.tail = job.tail
         if job.on_log is not None:
-            self.adopt_log(job.on_log)
-        self._log_platform(records.start(self.code, job.request_id))
+            self._log.hand_to(job.on_log)
+        self._log.add(records.start(self.code, job.request_id))
         self._thaw()
         self._done = loop.create_future()
         deadline_ms = int((time.time() + self.code.timeout_seconds) * 1000)
@@ -304,9 +201,9 @@ class Environment:
         )
         self.init_ms = None
         for line in records.end(self.code, job.request_id, measured):
-            self._log_platform(line)
-        self._flush()
-        self._job = None
+            self._log.add(line)
+        self._log.flush()
+        self._log.tail = self._job = None
         if self.state is State.IDLE:  # it asked for more before this was written down
             self._on_idle(self)
         return Outcome(payload, measured)
@@ -315,7 +212,7 @@ class Environment:
         assert self._job is not None
         self._drain()
         payload, line = records.timed_out(self._job.request_id, self.code.timeout_seconds)
-        self._log_platform(line)
+        self._log.add(line)
         self._finish(payload, "timeout", "Sandbox.Timedout")
         self.stop()
 
@@ -458,7 +355,7 @@ class Environment:
             prefix = f"/{secrets.token_urlsafe(24)}"
             listening = socket.create_server(("127.0.0.1", 0))
             port = listening.getsockname()[1]
-            await self._serve_api(listening, prefix)
+            await self._doors.serve_api(listening, prefix)
         certificates = str(around.certificates or "")
         variables = environment(
             self.code,
@@ -493,7 +390,7 @@ class Environment:
         )
         started = await around.launcher.start(wanted, self._gone)
         self._started = started
-        self._reader = OutputReader(started.output, OutputParser(self._take_line))
+        self._reader = OutputReader(started.output, OutputParser(self._log.take))
         asyncio.get_running_loop().add_reader(started.report.fileno(), self._hear)
 
     def _hear(self) -> None:
@@ -511,7 +408,7 @@ class Environment:
         said: dict[str, Any] = json.loads(message)
         if "listening" in said:
             doors = [socket.socket(fileno=descriptor) for descriptor in descriptors]
-            self._opening = asyncio.get_running_loop().create_task(self._open(doors))
+            self._doors.open(doors, self._surroundings.doors)
         elif "error" in said:
             if self._ready is not None and not self._ready.done():
                 self._ready.set_exception(
@@ -519,27 +416,6 @@ class Environment:
                 )
         elif "exit" in said:
             self._exit_status = said["exit"]
-
-    async def _open(self, doors: list[socket.socket]) -> None:
-        await self._serve_api(doors[0], "")
-        for door, (host, port) in zip(doors[1:], self._surroundings.doors, strict=True):
-            door.setblocking(False)
-            relay = Relay(host, port)
-            self._relays.append(relay)
-            self._servers.append(await asyncio.start_server(relay.carry, sock=door))
-        if self.state is State.ENDED:
-            self._close_doors()
-
-    async def _serve_api(self, listening: socket.socket, prefix: str) -> None:
-        listening.setblocking(False)
-
-        def connect() -> RuntimeConnection:
-            connection = RuntimeConnection(self, prefix)
-            self._connections.add(connection)
-            return connection
-
-        server = await asyncio.get_running_loop().create_server(connect, sock=listening)
-        self._servers.append(server)
 
     def _gone(self, status: int) -> None:
         """The outermost process has ended, and with it every other."""
@@ -563,10 +439,10 @@ class Environment:
                 self._ready.set_result(failed)
         elif self._job is not None and self._done is not None and not self._done.done():
             payload, line = records.exited(self._job.request_id, error_type, reason)
-            self._log_platform(line)
+            self._log.add(line)
             self._finish(payload, "error", error_type)
-        self._flush()
-        self._close_doors()
+        self._log.flush()
+        self._doors.close()
         shutil.rmtree(self._folder, ignore_errors=True)
         self._on_ended(self)
 
@@ -592,37 +468,8 @@ class Environment:
                     self._ready.set_exception(FunctionNotStarted(words))
         report.close()
 
-    def _close_doors(self) -> None:
-        for server in self._servers:
-            server.close()
-        for relay in self._relays:
-            relay.close()
-        for connection in self._connections:
-            connection.close()
-        self._servers, self._relays = [], []
-        self._connections.clear()
-
     # ---- the log
 
     def _drain(self) -> None:
         if self._reader is not None:
             self._reader.drain()
-
-    def _take_line(self, time_ms: int, text: str) -> None:
-        if self._job is not None and self._job.tail is not None:
-            self._job.tail.add(text)
-        self._events.append((time_ms, text))
-        if self._on_log is None:
-            del self._events[:-_MOST_EVENTS_KEPT]
-        elif not self._flush_scheduled:
-            self._flush_scheduled = True
-            asyncio.get_running_loop().call_soon(self._flush)
-
-    def _log_platform(self, line: str) -> None:
-        self._take_line(int(time.time() * 1000), line)
-
-    def _flush(self) -> None:
-        self._flush_scheduled = False
-        if self._events and self._on_log is not None:
-            events, self._events = self._events, []
-            self._on_log(self.log_stream, events)

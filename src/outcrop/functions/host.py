@@ -23,9 +23,10 @@ from outcrop.functions.code import (
     OnLog,
     PackageError,
 )
-from outcrop.functions.environment import FailedStart, Job, Outcome, Surroundings
+from outcrop.functions.jobs import FailedStart, Job, Outcome
 from outcrop.functions.launching import Launcher, link_runtime
 from outcrop.functions.pool import Pool
+from outcrop.functions.surroundings import Surroundings
 from outcrop.functions.walls import Wall, probe_with, walls_to_put_up
 
 __all__ = [

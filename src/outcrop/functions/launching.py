@@ -72,6 +72,9 @@ class Launcher:
         self._numbers = count()
         self._asked: dict[int, asyncio.Future[Any]] = {}
         self._on_end: dict[int, OnEnd] = {}
+        self._ended_early: dict[
+            int, int
+        ] = {}  # process → status, until who asked for it is told of it
 
     async def start(self, wanted: Specification, on_end: OnEnd) -> Started:
         """Have a process forked.
@@ -104,6 +107,8 @@ class Launcher:
             theirs.close()
             os.close(output_write)
         self._on_end[process] = on_end
+        if process in self._ended_early:
+            asyncio.get_running_loop().call_soon(self._end, process, self._ended_early.pop(process))
         ours.setblocking(False)
         return Started(process, ours, output_read)
 
@@ -181,14 +186,13 @@ class Launcher:
                 message = b""
             if not message:
                 self._lost()
+                self._bury()
                 return
             self._take(json.loads(message))
 
     def _take(self, said: dict[str, Any]) -> None:
         if "ended" in said:
-            on_end = self._on_end.pop(said["ended"], None)
-            if on_end is not None:
-                on_end(said["status"])
+            self._end(said["ended"], said["status"])
             return
         answer = self._asked.get(_number_of(said))
         if answer is None or answer.done():
@@ -200,6 +204,13 @@ class Launcher:
         else:
             answer.set_result(said["process"] if "started" in said else said["walls"])
 
+    def _end(self, process: int, status: int) -> None:
+        on_end = self._on_end.pop(process, None)
+        if on_end is None:
+            self._ended_early[process] = status
+        else:
+            on_end(status)
+
     def _lost(self) -> None:
         if self._control is not None:
             asyncio.get_running_loop().remove_reader(self._control.fileno())
@@ -209,10 +220,16 @@ class Launcher:
             if not answer.done():
                 answer.set_exception(FunctionNotStarted("the launcher has ended"))
         ended, self._on_end = self._on_end, {}
+        self._ended_early.clear()
         for on_end in ended.values():
             on_end(-1)
-        if self._process is not None:
-            self._process.poll()
+
+    def _bury(self) -> None:
+        """Take in a launcher that has ended by itself; the next start makes another."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.kill()
+            process.wait()  # at once: it was ending, or is made to
 
 
 def _number_of(said: dict[str, Any]) -> int:

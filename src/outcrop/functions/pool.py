@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from outcrop.functions.code import FunctionCode, FunctionNotStarted
-from outcrop.functions.environment import Environment, FailedStart, State, Surroundings
+from outcrop.functions.environment import Environment, State
+from outcrop.functions.jobs import FailedStart
+from outcrop.functions.surroundings import Surroundings
 
 _INIT_SECONDS = (
     10.0  # Lambda: what the init phase may take before it counts as part of the invocation

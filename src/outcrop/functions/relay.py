@@ -4,7 +4,7 @@ import asyncio
 from contextlib import suppress
 
 _PIECE_BYTES = 1 << 16
-_MOST_CONNECTIONS = 256
+_MOST_CONNECTIONS = 64  # so that no function takes all descriptors of the server
 
 
 class Relay:

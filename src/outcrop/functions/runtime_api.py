@@ -13,6 +13,7 @@ from typing import Protocol, cast
 import httptools
 
 MAX_ANSWER_BYTES = 6_291_556  # Lambda quotas: 6 MB, and room for the envelope
+_MOST_CONNECTIONS = 32  # so that no function takes all descriptors of the server
 _NEXT = re.compile(rb"/2018-06-01/runtime/invocation/next")
 _INVOCATION = re.compile(rb"/2018-06-01/runtime/invocation/([0-9A-Za-z-]{1,64})/(response|error)")
 _INIT_ERROR = re.compile(rb"/2018-06-01/runtime/init/error")
@@ -38,10 +39,17 @@ class RuntimeConnection(asyncio.Protocol):
     Args:
         side: who is behind it.
         prefix: what paths begin with, where others could reach the port; empty otherwise.
+        open_connections: those of the same process; this one is among them while it is open.
     """
 
-    def __init__(self, side: RuntimeSide, prefix: str = "") -> None:
+    def __init__(
+        self,
+        side: RuntimeSide,
+        prefix: str = "",
+        open_connections: "set[RuntimeConnection] | None" = None,
+    ) -> None:
         self._side = side
+        self._open = set() if open_connections is None else open_connections
         self._prefix = prefix.encode()
         self._transport: asyncio.Transport | None = None
         self._parser = httptools.HttpRequestParser(self)
@@ -75,6 +83,10 @@ class RuntimeConnection(asyncio.Protocol):
         """Remember where to answer; without TCP_NODELAY each answer would wait 40 ms for an acknowledgement."""
         # uvloop's transports have its methods and are none of its subclasses.
         self._transport = cast("asyncio.Transport", transport)
+        self._open.add(self)
+        if len(self._open) > _MOST_CONNECTIONS:
+            self.close()
+            return
         connection = transport.get_extra_info("socket")
         if connection is not None:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -82,6 +94,7 @@ class RuntimeConnection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  # the process's end says why
         """Forget where to answer."""
         self._transport = None
+        self._open.discard(self)
 
     def data_received(self, data: bytes) -> None:
         """Read what came; what is no HTTP ends the connection."""
