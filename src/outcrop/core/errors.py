@@ -72,6 +72,10 @@ class EngineNotReady(EngineError):
     """The engine is still loading its model."""
 
 
+class EngineGone(EngineError):
+    """The engine's process was ended from outside; a new one may do what it was asked."""
+
+
 class StorageFull(OutcropError):
     """The disk has no room left for what was being written."""
 

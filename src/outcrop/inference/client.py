@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
-from outcrop.core.errors import EngineError
+from outcrop.core.errors import EngineError, EngineGone
 from outcrop.inference.engine import (
     EngineStatistics,
     Finished,
@@ -21,7 +21,7 @@ from outcrop.inference.engine import (
 from outcrop.inference.wire import FrameProtocol, Message, encode_frame
 
 _GONE: Message = {
-    "error": "engine",
+    "error": "gone",
     "message": "the model's engine stopped while it worked on this",
 }
 
@@ -179,5 +179,7 @@ def _raise_error(answer: Message) -> None:
     kind = answer.get("error")
     if kind == "prompt":
         raise PromptRejected(answer["message"])
+    if kind == "gone":
+        raise EngineGone(answer["message"])
     if kind is not None:
         raise EngineError(answer["message"])

@@ -7,6 +7,7 @@ import asyncio
 import json
 import os
 import secrets
+import signal
 import sys
 import tempfile
 from contextlib import suppress
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from outcrop.config import Settings, device_variables
-from outcrop.core.errors import EngineError, EngineNotReady
+from outcrop.core.errors import EngineError, EngineGone, EngineNotReady
 from outcrop.core.weights import Weights
 from outcrop.inference.client import EngineClient
 from outcrop.storage.home import Home
@@ -77,6 +78,7 @@ class EnginePool:
         self._home = home
         self._slots: dict[Path, _Slot] = {}
         self._janitor: asyncio.Task[None] | None = None
+        self._is_closed = False
 
     async def engine(self, weights: Weights) -> EngineClient:
         """Return the engine of a base model, starting it when it does not run.
@@ -114,12 +116,15 @@ class EnginePool:
             await client.load_adapter(weights.adapter, weights.adapter_key)
 
     async def close(self) -> None:
-        """Stop every engine; running requests raise EngineError."""
+        """Stop every engine for good; running requests raise EngineError."""
+        self._is_closed = True
         if self._janitor is not None:
             self._janitor.cancel()
         await asyncio.gather(*(self._stop(base) for base in list(self._slots)))
 
     async def _slot(self, weights: Weights) -> _Slot:
+        if self._is_closed:
+            raise EngineNotReady("The server is stopping.")
         base = weights.base
         slot = self._slots.get(base)
         if slot is not None and slot.has_ended:
@@ -204,7 +209,7 @@ class EnginePool:
                 assert process.stdin is not None
                 process.stdin.write(key.hex().encode() + b"\n")
             await _wait_until_ready(process, log_path)
-            return _Process(process, await EngineClient.connect(socket), socket)
+            return _Process(process, await _connect(socket), socket)
         except BaseException:
             with suppress(ProcessLookupError):
                 process.kill()
@@ -250,7 +255,15 @@ async def _wait_until_ready(process: asyncio.subprocess.Process, log_path: Path)
         if isinstance(said, dict) and "error" in said:
             raise EngineError(f"The model cannot be loaded: {said['error']}")
     code = await process.wait()
-    raise EngineError(f"The model's engine ended while it started (exit {code}); see {log_path}")
+    kind = EngineGone if code == -signal.SIGKILL else EngineError
+    raise kind(f"The model's engine ended while it started (exit {code}); see {log_path}")
+
+
+async def _connect(socket: Path) -> EngineClient:
+    try:
+        return await EngineClient.connect(socket)
+    except OSError as error:
+        raise EngineGone(f"The model's engine ended as it was ready: {error}") from error
 
 
 def _remove_socket(path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 
 from outcrop.aws.errors import ServiceError
-from outcrop.core.errors import EngineNotReady, OutcropError
+from outcrop.core.errors import EngineGone, EngineNotReady, OutcropError
 from outcrop.core.models import EndpointStatus
 from outcrop.core.weights import Weights
 from outcrop.services import model_keys
@@ -32,6 +32,9 @@ QUEUE = "serving"
 CONCURRENCY = 4
 _LONGEST_LOAD_SECONDS = 900.0
 _RETRY_SECONDS = 0.5
+_MOST_KILLS = (
+    10  # of engines that load one model: what is killed so often does not fit this machine
+)
 
 _log = structlog.get_logger(__name__)
 
@@ -77,11 +80,19 @@ class ServingWorkflow:
         """Return None once the model's engine answers, else why it does not."""
         platform = self.platform
         deadline = time.monotonic() + _LONGEST_LOAD_SECONDS
+        kills = 0
         try:
             with platform.database.read() as connection:
                 weights, _ = weights_of(connection, model_arn, platform.home, platform.base_models)
             region = model_arn.split(":")[3]
-            while not self._try_load(model_keys.unlock_for_job(platform, weights, region)):
+            while True:
+                try:
+                    if self._try_load(model_keys.unlock_for_job(platform, weights, region)):
+                        break
+                except EngineGone:
+                    kills += 1
+                    if kills == _MOST_KILLS:
+                        raise
                 platform.durable.check_stopping()
                 if time.monotonic() > deadline:
                     return f"No engine was free for the model in {_LONGEST_LOAD_SECONDS:.0f} s"

@@ -1,13 +1,13 @@
 """Running a model for an operation: engine events out, engine failures as AWS's errors."""
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from outcrop.aws.errors import ServiceError, ValidationException
-from outcrop.core.errors import EngineError, EngineNotReady
+from outcrop.core.errors import EngineError, EngineGone, EngineNotReady
 from outcrop.core.weights import Weights
 from outcrop.inference.client import EngineClient
 from outcrop.inference.engine import Finished, GenerationRequest, PromptRejected, TextDelta
@@ -21,6 +21,8 @@ from outcrop.services.bedrock_runtime.targets import Target
 from outcrop.services.platform import Context
 
 _ENGINE_FAILED = 500  # originalStatusCode: what a model server would have answered
+_MOST_ENGINES = 3  # that may die on one request: what kills each of them is the request
+_Given = TypeVar("_Given")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,16 +81,20 @@ async def generate(request: GenerationRequest, target: Target, context: Context)
         ServiceError: as `engine_of`.
     """
     stopwatch = Stopwatch()
-    pieces: list[str] = []
-    finished: Finished | None = None
-    async with engine_of(target, context) as (engine, weights):
+
+    async def ask(engine: EngineClient, weights: Weights) -> tuple[str, Finished]:
+        pieces: list[str] = []
+        finished: Finished | None = None
         async for event in engine.generate(request, weights.adapter, weights.adapter_key):
             if isinstance(event, Finished):
                 finished = event
             else:
                 pieces.append(event.text)
-    assert finished is not None, "an answer ends with Finished"
-    return Answer("".join(pieces), finished, stopwatch.elapsed_ms)
+        assert finished is not None, "an answer ends with Finished"
+        return "".join(pieces), finished
+
+    text, finished = await _ask_living(ask, target, context)
+    return Answer(text, finished, stopwatch.elapsed_ms)
 
 
 async def open_stream(
@@ -100,11 +106,34 @@ async def open_stream(
         ServiceError: as `engine_of`.
     """
     stopwatch = Stopwatch()
-    async with engine_of(target, context) as (engine, weights):
+
+    async def ask(
+        engine: EngineClient, weights: Weights
+    ) -> tuple[TextDelta | Finished, AsyncIterator[TextDelta | Finished]]:
         events = engine.generate(request, weights.adapter, weights.adapter_key)
-        first = await anext(events)
+        return await anext(events), events
+
+    first, events = await _ask_living(ask, target, context)
     stopwatch.note_first()
     return TokenStream(first, events, stopwatch)
+
+
+async def _ask_living(
+    ask: Callable[[EngineClient, Weights], Awaitable[_Given]], target: Target, context: Context
+) -> _Given:
+    """Ask the target's engine; where it is killed meanwhile ask a new one, since nothing was given out yet.
+
+    Raises:
+        ServiceError: as `engine_of`.
+    """
+    for remaining in reversed(range(_MOST_ENGINES)):
+        try:
+            async with engine_of(target, context) as (engine, weights):
+                return await ask(engine, weights)
+        except ModelErrorException as error:
+            if not remaining or not isinstance(error.__cause__, EngineGone):
+                raise
+    raise AssertionError("the last engine answered or raised")
 
 
 class TokenStream:
