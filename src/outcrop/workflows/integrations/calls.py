@@ -1,5 +1,6 @@
 """Calls of operations on behalf of a Task state, as the role that its machine (or its Credentials) names."""
 
+import asyncio
 import hashlib
 import uuid
 from collections.abc import Mapping
@@ -14,6 +15,9 @@ from outcrop.workflows.integrations.failures import TASK_FAILED, At, Target, fai
 from outcrop.workflows.tasks import TaskCall, TaskFailed
 
 _SERVICE = "states.amazonaws.com"
+# Errors that their model marks as retryable (a model that is still loading) are tried again by AWS's SDKs, within the
+# task: "up to 5 times", as the reference of InvokeModel says.
+_RETRY_PAUSES_SECONDS = (1.0, 2.0, 4.0, 8.0, 16.0)
 _MOST_SESSIONS = 512
 _SESSION_SECONDS = 900
 _EFFECTS = uuid.UUID("8a1f8f5e-4c87-5d5e-9d2f-0c0f3c2b6a11")
@@ -45,6 +49,7 @@ class Calls:
         """Call an operation as the task's role; return its result with wire names.
 
         A member that makes repeated calls of the operation answer the same is filled in where the state left it out.
+        Errors that AWS's SDKs try again are tried again.
 
         Args:
             task: on whose behalf.
@@ -61,6 +66,15 @@ class Calls:
         if token is not None and not request.get(token):
             request = {**request, token: effect_id(task)}
         try:
+            for pause_seconds in _RETRY_PAUSES_SECONDS:
+                try:
+                    return await self._invoke(
+                        target.service, operation, request, principal=principal, region=task.region
+                    )
+                except ServiceError as error:
+                    if not _is_retryable(error, target):
+                        raise
+                await asyncio.sleep(pause_seconds)
             return await self._invoke(
                 target.service, operation, request, principal=principal, region=task.region
             )
@@ -135,6 +149,11 @@ class Calls:
             self._chained.clear()
         self._chained[key] = credential.principal, now + _SESSION_SECONDS / 2
         return credential.principal
+
+
+def _is_retryable(error: ServiceError, target: Target) -> bool:
+    shape = service_models.load(target.service).error_shape(error.code)
+    return shape is not None and "retryable" in shape.metadata
 
 
 def effect_id(task: TaskCall) -> str:
