@@ -69,6 +69,7 @@ from outcrop.storage.objects.store import ObjectStore
 from outcrop.storage.secrets import rows as secret_rows
 from outcrop.storage.service_keys import ServiceKeys
 from outcrop.training.supervisor import Supervisor
+from outcrop.workflows.execution_metrics import ExecutionCounter
 from outcrop.workflows.executions import Executions
 from outcrop.workflows.integrations import make_integrations
 from outcrop.workflows.notices import EventLogger, StatusTeller
@@ -97,6 +98,7 @@ BUILT_SERVICES = (
 )
 # Those of the main job; the models of others are read when they are first called.
 _USUAL_SERVICES = ("bedrock", "bedrock-runtime", "s3", "sts")
+_QUIET_SECONDS = 1.0
 # Routed although nothing of them is built yet: their callers get a typed answer in their own protocol.
 FURTHER_SERVICES = (
     "secretsmanager",
@@ -170,8 +172,10 @@ def _serve_locked(  # noqa: PLR0915  # starts and stops every part
         await state_machine_deletion.resume(platform)
         if on_started is not None:
             on_started(listening)
-        # Beside the first answers rather than before them; a first request would load its own.
-        platform.loop.run_in_executor(None, _load_service_models)
+        # After the first answers rather than beside them; a first request would load its own.
+        platform.loop.call_later(
+            _QUIET_SECONDS, platform.loop.run_in_executor, None, _load_service_models
+        )
 
     async def stop() -> None:
         # Workflows unwind while their in-process calls can still be answered.
@@ -297,6 +301,7 @@ def _compose(
             execution_ended=platform.executions.ended,
         ),
         on_status=StatusTeller(platform.events),
+        on_change=ExecutionCounter(platform.metrics),
         on_events=EventLogger(platform.logs),
         activity_exists=lambda arn: activities.get(database.reader, arn) is not None,
     )

@@ -144,6 +144,10 @@ class FunctionHost:
         task.add_done_callback(self._jobs.discard)
         return await asyncio.shield(task)
 
+    def running(self, arn: str = "") -> int:
+        """Return how many invocations run: of one function, or of all."""
+        return self._running[arn] if arn else self._running.total()
+
     async def retire(self, arn: str, version: str | None = None) -> None:
         """End the warm processes of a function, or of one version; those that are busy end afterwards."""
         if self._pool is not None:

@@ -46,6 +46,7 @@ _EVENTS = {
     "ABORTED": "ExecutionAborted",
 }
 StatusListener = Callable[[Connection, ExecutionRow, MachineRevision], None]
+ChangeListener = Callable[[ExecutionRow], None]
 EventListener = Callable[[MachineRevision, ExecutionRow, Sequence[Record]], None]
 
 
@@ -74,6 +75,7 @@ class Engine:
     Attributes:
         active: executions that run, by ARN.
         on_status: called in the journal's thread, within the transaction, when an execution began or ended.
+        on_change: called on the loop as soon as an execution of any type began, ended or was redriven.
         on_events: called on the loop after events are on disk (of express executions: as they happen).
     """
 
@@ -92,6 +94,7 @@ class Engine:
         branches.register(self.interpreter)
         self.active: dict[str, Execution] = {}
         self.on_status: StatusListener | None = None
+        self.on_change: ChangeListener | None = None
         self.on_events: EventListener | None = None
         self._by_id: dict[int, Execution] = {}
         self._machines: dict[str, Machine] = {}
@@ -348,6 +351,8 @@ class Engine:
             self.on_events(revision, row, records)
 
     def _tell(self, row: ExecutionRow, revision: MachineRevision) -> None:
+        if self.on_change is not None and not row.map_run_arn:
+            self.on_change(row)
         if self.on_status is not None and row.type == "STANDARD" and not row.map_run_arn:
             self.journal.batch(_TOLD, self._tell_all, (row, revision))
 

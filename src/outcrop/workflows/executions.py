@@ -17,7 +17,7 @@ from outcrop.storage.executions.rows import RUNNING, ExecutionFilter, ExecutionR
 from outcrop.storage.service_keys import ServiceKeys
 from outcrop.workflows import distributed_maps
 from outcrop.workflows.callbacks import Pending
-from outcrop.workflows.engine import Engine, EventListener, StatusListener
+from outcrop.workflows.engine import ChangeListener, Engine, EventListener, StatusListener
 from outcrop.workflows.errors import (
     ExecutionAlreadyExists,
     ExecutionDoesNotExist,
@@ -86,6 +86,7 @@ class Executions:
         integrations: Integrations,
         *,
         on_status: StatusListener | None = None,
+        on_change: ChangeListener | None = None,
         on_events: EventListener | None = None,
         activity_exists: Callable[[str], bool] = bool,
     ) -> None:
@@ -95,12 +96,15 @@ class Executions:
             integrations: make the calls; they need the gateway, which is made later than this.
             on_status: called in the journal's thread, inside the writer's transaction, with its connection and the
                 row and revision of an execution that began or ended (standard ones, no children of map runs).
+            on_change: called on the loop with the row of an execution that began, ended or was redriven: of any type,
+                no children of map runs, and before it is on disk.
             on_events: called on the loop with (revision, row, records) after events are on disk, for machines with a
                 logging configuration.
             activity_exists: whether there is an activity of an ARN; without it, each named one is taken to exist.
         """
         self.engine.use(integrations, activity_exists)
         self.engine.on_status, self.engine.on_events = on_status, on_events
+        self.engine.on_change = on_change
 
     async def open(self) -> int:
         """Go on with every execution that had not ended when the server did; call once, on the server's loop.

@@ -18,7 +18,13 @@ from outcrop.functions.code import (
     PackageError,
 )
 from outcrop.identity.directory import RoleNotAssumable
-from outcrop.services.lambda_ import code_folders, environment, preparation, role_session
+from outcrop.services.lambda_ import (
+    code_folders,
+    environment,
+    invocation_metrics,
+    preparation,
+    role_session,
+)
 from outcrop.services.lambda_.errors import (
     InvalidZipFileException,
     ResourceConflictException,
@@ -71,6 +77,7 @@ async def run(platform: Platform, call: Call) -> Invocation:
     version = _chosen(platform, found)
     code = await _runnable(platform, found.function, version)
     _require_role(platform, code)
+    qualifier = call.reference.qualifier
     try:
         answer = await platform.functions.invoke(
             code,
@@ -83,12 +90,15 @@ async def run(platform: Platform, call: Call) -> Invocation:
             on_log=_logger(platform, code),
         )
     except ConcurrencyExceeded as error:
+        invocation_metrics.count_throttle(platform, code, qualifier)
         raise TooManyRequestsException(error.reason) from error
     except FunctionsRefused as error:
         raise ServiceException(str(error)) from error
     except FunctionNotStarted as error:
         raise ServiceException(f"The function could not be started: {error}") from error
-    return _fitting(answer)
+    answer = _fitting(answer)
+    invocation_metrics.count_end(platform, code, qualifier, answer)
+    return answer
 
 
 async def _ready(platform: Platform, reference: Reference) -> Found:
