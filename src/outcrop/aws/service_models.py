@@ -16,6 +16,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
 from outcrop.aws.errors import ServiceError, UnknownOperationException
 
 if TYPE_CHECKING:  # botocore takes a third of a second to import: only when a service is used
@@ -29,6 +31,8 @@ if TYPE_CHECKING:  # botocore takes a third of a second to import: only when a s
 SUPPORTED_PROTOCOLS = ("rest-json", "rest-xml", "query", "json", "smithy-rpc-v2-cbor")
 _HEAD_BYTES = 16_384
 _MODEL_FILE = "service-2.json"
+# What AWS adds to a model for its SDKs.
+_EXTRAS_FILE = "service-2.sdk-extras.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,15 +95,29 @@ def _drop_documentation(node: Any) -> None:  # any JSON
             _drop_documentation(item)
 
 
+def _read_model(path: Path) -> dict[str, Any]:
+    """Return a model as botocore's own loader would, in a fifth of its time and half its memory.
+
+    That one lists the folders of all services first, and makes each JSON object an OrderedDict.
+    """
+    content = path.read_bytes()
+    model: dict[str, Any] = orjson.loads(
+        gzip.decompress(content) if path.suffix == ".gz" else content
+    )
+    extras = path.parent / _EXTRAS_FILE
+    if extras.exists():
+        from botocore.utils import deep_merge
+
+        deep_merge(model, orjson.loads(extras.read_bytes())["merge"])
+    return model
+
+
 @cache
 def load(service_name: str) -> Service:
     """Return a service by botocore's name; raises LookupError if there is none."""
-    from botocore.loaders import Loader
     from botocore.model import ServiceModel
 
-    describe(service_name)
-    # A loader keeps what it loaded: a fresh one each time lets go of the texts dropped below.
-    description = Loader().load_service_model(service_name, "service-2")
+    description = _read_model(_model_path(service_name))
     for part in ("operations", "shapes"):
         _drop_documentation(description[part])
     return Service(ServiceModel(description, service_name))
