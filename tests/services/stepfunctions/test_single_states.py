@@ -279,6 +279,23 @@ def test_a_map_by_paths_shows_its_items(run: Run) -> None:
     }
 
 
+def test_a_map_names_the_path_that_leads_to_no_array(run: Run) -> None:
+    item = {"StartAt": "P", "States": {"P": {"Type": "Pass", "End": True}}}
+    state = {"Type": "Map", "ItemsPath": "$$.Execution.Input", "ItemProcessor": item, "End": True}
+    context = {"Execution": {"Input": {"values": []}}}
+
+    answer = run(state, ["x"], context=context, mock=result_of([]))
+    assert answer["status"] == "FAILED"
+    assert answer["error"] == "States.Runtime"
+    assert answer["cause"] == 'Reference path "$.Execution.Input" must point to array.'
+    assert answer["inspectionData"] == {"input": '["x"]', "afterInputPath": '["x"]'}
+
+
+def test_a_failure_tells_of_no_event(run: Run) -> None:
+    answer = run({"Type": "Pass", "OutputPath": "$.no", "End": True})
+    assert answer["cause"] == "Invalid path '$.no' : No results for path: $['no']"
+
+
 def test_variables_are_read_and_assigned(run: Run) -> None:
     state = {
         "Type": "Pass",

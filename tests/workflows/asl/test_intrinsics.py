@@ -87,6 +87,11 @@ def test_an_object_is_hashed_as_its_json_text() -> None:
     assert call("States.Hash($, 'SHA-256')", {"a": 1}) == expected
 
 
+@pytest.mark.parametrize("text", ["", "  ", "null"])
+def test_a_blank_text_is_null(text: str) -> None:
+    assert call("States.StringToJson($)", text) is None
+
+
 def test_a_uuid_is_fresh_and_of_version_four() -> None:
     first, second = call("States.UUID()"), call("States.UUID()")
     assert first != second

@@ -202,8 +202,8 @@ def test_a_jsonata_machine_has_no_jsonpath_states() -> None:
     ]
 
 
-@pytest.mark.parametrize("suffix", [".waitForTaskToken", ".sync"])
-def test_an_express_machine_waits_for_nothing(suffix: str) -> None:
+@pytest.mark.parametrize(("suffix", "end"), [(".waitForTaskToken", " "), (".sync", "")])
+def test_an_express_machine_waits_for_nothing(suffix: str, end: str) -> None:
     service = "sqs:sendMessage" if suffix == ".waitForTaskToken" else "ecs:runTask"
     state = {
         "Type": "Task",
@@ -214,7 +214,7 @@ def test_an_express_machine_waits_for_nothing(suffix: str) -> None:
     assert of_state(state, "EXPRESS") == [
         (
             SCHEMA,
-            f"Express state machine does not support '{suffix}' service integration ",
+            f"Express state machine does not support '{suffix}' service integration{end}",
             "/States/S/Resource",
         )
     ]

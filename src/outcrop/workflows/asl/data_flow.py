@@ -285,7 +285,8 @@ def map_items(state: MapState, effective: Any, scope: Scope) -> list[Any]:
     if state.query_language == "JSONata":
         cause = f"Map state input must be an array but was: {compact(items)}"
         raise _told(Problem(QUERY_EVALUATION, cause), state, scope)
-    path = state.source.get("ItemsPath", "$")
+    # AWS tells a path into the context object with one $.
+    path = state.source.get("ItemsPath", "$").replace("$$", "$", 1)
     problem = Problem(RUNTIME, f'Reference path "{path}" must point to array.')
     raise _told(problem, state, scope)
 

@@ -87,9 +87,12 @@ def format_text(template: Any, *values: Any) -> str:
 
 
 def string_to_json(text: Any) -> Any:
-    """Return the value that a JSON text stands for."""
+    """Return the value that a JSON text stands for; a blank one is null to AWS."""
+    given = _text(text, "first")
+    if not given.strip():
+        return None
     try:
-        return json.loads(_text(text, "first"))
+        return json.loads(given)
     except ValueError as error:
         raise IntrinsicError("The argument is not a valid JSON string") from error
 

@@ -203,8 +203,10 @@ def _check_pattern(service: str, api: str, resource: str, at: str, findings: Fin
 def _check_express(api: str, at: str, findings: Findings) -> None:
     found = re.search(r"(\.sync|\.waitForTaskToken)(:2)?$", api)
     if found is not None:
+        # AWS ends the one sentence with a space, and the other not.
+        end = " " if found[1] == ".waitForTaskToken" else ""
         findings.schema(
-            f"Express state machine does not support '{found[1]}' service integration ", at
+            f"Express state machine does not support '{found[1]}' service integration{end}", at
         )
 
 

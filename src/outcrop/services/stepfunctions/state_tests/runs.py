@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -27,6 +28,10 @@ from outcrop.workflows.tasks import TaskFailed
 # Returns the result of a Task's resource called with these arguments.
 Call = Callable[[TaskState, Any], Awaitable[Any]]
 _LONGEST_SECONDS = 300.0  # API reference, TestState: five minutes, then States.Timeout
+# TestState tells of no event that a state was entered by.
+_PLACE = re.compile(
+    r"^An error occurred while executing the state '.*?' \(entered at the event id #0\)\. "
+)
 _EXCEEDED = "States.ExceedToleratedFailureThreshold"
 _EXCEEDED_CAUSE = "The specified tolerated failure threshold was exceeded"
 
@@ -78,7 +83,7 @@ async def run(test: Test, call: Call, clock: Clock, wait_scale: float = 1.0) -> 
     except TimeoutError:
         return _failed(state, "States.Timeout", "The state did not end within five minutes.")
     except (StatesError, TaskFailed) as error:
-        return _failed(state, error.error, error.cause)
+        return _failed(state, error.error, _PLACE.sub("", error.cause))
     if finished is None:
         assert isinstance(test.state, FailState)
         effective = data_flow.effective_input(test.state, test.input, test.scope)
@@ -261,7 +266,8 @@ def _failed(run: Run, error: str, cause: str) -> dict[str, Any]:
     try:
         finished = data_flow.caught(state, catcher, test.input, error, cause, test.scope)
     except StatesError as failure:
-        return _answer(run, "FAILED", error=failure.error, cause=failure.cause)
+        cause = _PLACE.sub("", failure.cause)
+        return _answer(run, "FAILED", error=failure.error, cause=cause)
     _show_variables(run, finished)
     return _answer(
         run,
