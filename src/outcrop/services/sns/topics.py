@@ -30,7 +30,6 @@ _OWN_KEY = "alias/aws/sns"
 _FEEDBACK = re.compile(
     r"(HTTP|SQS|Lambda|Firehose|Application)(Success|Failure)Feedback(RoleArn|SampleRate)"
 )
-_NO_FEEDBACK = frozenset({"", "0"})  # Terraform's provider sets every rate, to 0 where none is wanted
 _FIFO_ONLY = frozenset({"ContentBasedDeduplication", "ArchivePolicy", "FifoThroughputScope"})
 # What the default policy lets the account's own identities do, as AWS writes it.
 _DEFAULT_ACTIONS = (
@@ -189,8 +188,6 @@ def _check(name: str, value: str, place: str) -> None:
     if name in _CHECKS:
         _CHECKS[name](value, place)
     elif _FEEDBACK.fullmatch(name):
-        if value in _NO_FEEDBACK:
-            return
         if value not in {"", "0"}:  # Terraform's provider says of every topic that none is wanted
             raise OperationNotBuilt("Logs of delivery status are not offered by this server.")
     elif name in _FIFO_ONLY or (name == "FifoTopic" and place):
