@@ -1,0 +1,191 @@
+"""The customization workflow, whose server, workers, engines and functions are killed again and again.
+
+Each execution ends as one that nobody disturbed: the same states in the same order, each event once, the same answers
+of both models, the same verdict, one mail.
+"""
+
+import json
+import random
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import psutil
+import pytest
+
+from support.customization_workflow import CustomizationWorkflow, settings
+from support.mail_server import MailServer
+from support.running_server import running_server
+
+RATE, EPOCHS, QUESTIONS = 0.01, 4, 3
+LONGEST_PAUSE_SECONDS = 5.0
+# What a process of the server's family does, by a part of its command line.
+KINDS = {
+    "worker": "outcrop.training.worker",
+    "engine": "outcrop.inference.native",
+    "function": "outcrop.functions.sandbox.launcher",
+}
+
+Event = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an execution came to, without what differs from run to run.
+
+    Attributes:
+        parent: its events in order.
+        child: those of the execution that it started, sorted: branches run side by side.
+        answers: of the tuned model and of its base.
+        mails: that came.
+    """
+
+    verdict: Any
+    parent: tuple[str, ...]
+    child: tuple[str, ...]
+    answers: tuple[tuple[str, ...], tuple[str, ...]]
+    mails: tuple[str, ...]
+
+
+@dataclass
+class Disturbed:
+    """Runs the workflow on a server that does not live long.
+
+    Attributes:
+        kills: what was killed, and in which state of the workflow.
+    """
+
+    workflow: CustomizationWorkflow
+    chosen: random.Random
+    kills: list[str] = field(default_factory=list)
+
+    def run(self, name: str, kills: int) -> Outcome:
+        """Run it once, with up to so many kills; return what came of it."""
+        workflow = self.workflow
+        earlier = len(verdicts(workflow))
+        execution = workflow.start(name, learning_rate=RATE, epochs=EPOCHS)
+        for _ in range(kills):
+            time.sleep(self.chosen.uniform(0.0, LONGEST_PAUSE_SECONDS))
+            if workflow.describe(execution)["status"] != "RUNNING":
+                break
+            self.kill(state_of(workflow.history(execution)))
+        described = workflow.wait(execution)
+        assert described["status"] == "SUCCEEDED", (described, self.kills)
+        output = json.loads(described["output"])
+        # The last mail may still be on its way; whatever else there is lies before it in the outbox.
+        workflow.mail.wait_for(len(workflow.mail.received) - len(verdicts(workflow)) + earlier + 1)
+        return Outcome(
+            output["Output"],
+            shape(workflow.history(execution)),
+            self.child(output["ExecutionArn"]),
+            (tuple(workflow.answers("tuned.json")), tuple(workflow.answers("base.json"))),
+            tuple(verdicts(workflow)[earlier:]),
+        )
+
+    def kill(self, state: str) -> None:
+        """Kill the server and start it again, or kill a process that works for it, if there is one."""
+        server = self.workflow.server
+        kind = self.chosen.choice(["server", *KINDS])
+        victims = [process for process in server.family() if kind_of(process) == kind]
+        if victims:
+            self.kills.append(f"{kind} in {state}")
+            with suppress(psutil.NoSuchProcess):
+                self.chosen.choice(victims).kill()
+        else:
+            self.kills.append(f"server in {state}")
+            server.kill()
+            server.start()
+
+    def child(self, execution: str) -> tuple[str, ...]:
+        """See that each question was asked once of each model; return the comparison's events."""
+        sfn = self.workflow.server.client("stepfunctions")
+        for run in sfn.list_map_runs(executionArn=execution)["mapRuns"]:
+            asked = sfn.list_executions(mapRunArn=run["mapRunArn"])["executions"]
+            assert [found["status"] for found in asked] == ["SUCCEEDED"] * QUESTIONS, self.kills
+            shapes = {shape(self.workflow.history(found["executionArn"])) for found in asked}
+            assert len(shapes) == 1, self.kills
+        return tuple(sorted(shape(self.workflow.history(execution))))
+
+
+@pytest.fixture(scope="module")
+def mail() -> Iterator[MailServer]:
+    server = MailServer().start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def workflow(
+    tmp_path_factory: pytest.TempPathFactory, mail: MailServer
+) -> Iterator[CustomizationWorkflow]:
+    home = tmp_path_factory.mktemp("workflow-kills") / "home"
+    with running_server(home, settings(mail, OUTCROP_TRAINING_THREADS="1")) as server:
+        yield CustomizationWorkflow(server, mail, questions=QUESTIONS).deploy()
+
+
+@pytest.fixture(scope="module")
+def undisturbed(workflow: CustomizationWorkflow) -> Outcome:
+    return Disturbed(workflow, random.Random(0)).run("undisturbed", kills=0)
+
+
+def test_the_workflow_outlives_kills(workflow: CustomizationWorkflow, undisturbed: Outcome) -> None:
+    disturbed = Disturbed(workflow, random.Random(23))
+
+    outcome = disturbed.run("three-kills", kills=3)
+
+    assert outcome == undisturbed, disturbed.kills
+    assert disturbed.kills
+
+
+@pytest.mark.slow
+def test_workflows_outlive_thirty_kills(
+    workflow: CustomizationWorkflow,
+    undisturbed: Outcome,
+    record_property: Callable[[str, object], None],
+) -> None:
+    disturbed = Disturbed(workflow, random.Random(29))
+    runs = 0
+    while len(disturbed.kills) < 30:
+        runs += 1
+        outcome = disturbed.run(f"thirty-kills-{runs}", kills=30 - len(disturbed.kills))
+        assert outcome == undisturbed, disturbed.kills
+    record_property("kills", disturbed.kills)
+    assert {kill.split()[0] for kill in disturbed.kills} == {"server", *KINDS}, disturbed.kills
+
+
+def kind_of(process: psutil.Process) -> str:
+    """Return what a process does, "" for one that is just ending, or that the workflow does not need."""
+    try:
+        line = " ".join(process.cmdline())
+    except (psutil.NoSuchProcess, psutil.ZombieProcess):
+        return ""
+    return next((kind for kind, part in KINDS.items() if part in line), "")
+
+
+def shape(events: list[Event]) -> tuple[str, ...]:
+    """See that each event is there once, in order; return what they are."""
+    assert [event["id"] for event in events] == list(range(1, len(events) + 1))
+    assert all(event["previousEventId"] < event["id"] for event in events)
+    return tuple(f"{event['type']} {name_of(event)}" for event in events)
+
+
+def name_of(event: Event) -> str:
+    details = event.get("stateEnteredEventDetails") or event.get("stateExitedEventDetails") or {}
+    return str(details.get("name", ""))
+
+
+def state_of(events: list[Event]) -> str:
+    """Return the state that an execution entered last."""
+    entered = [name_of(event) for event in events if event["type"].endswith("StateEntered")]
+    return entered[-1] if entered else "nothing yet"
+
+
+def verdicts(workflow: CustomizationWorkflow) -> list[str]:
+    """Return subject and text of each mail about a model."""
+    return [
+        f"{mail.message['Subject']}: {mail.text}"
+        for mail in list(workflow.mail.received)
+        if "its base" in str(mail.message["Subject"])
+    ]
