@@ -78,18 +78,18 @@ class Server:
     @property
     def s3(self) -> "S3Client":
         """A boto3 client of S3."""
-        client: S3Client = self._client("s3")
+        client: S3Client = self.client("s3")
         return client
 
     @property
     def iam(self) -> Any:  # of IAM no stubs are installed
         """A boto3 client of IAM."""
-        return self._client("iam")
+        return self.client("iam")
 
     @property
     def bedrock(self) -> "BedrockClient":
         """A boto3 client of Bedrock's control plane."""
-        client: BedrockClient = self._client("bedrock")
+        client: BedrockClient = self.client("bedrock")
         return client
 
     def runtime(self, connections: int = 1) -> "BedrockRuntimeClient":
@@ -98,12 +98,13 @@ class Server:
         Args:
             connections: calls that will be made at once.
         """
-        client: BedrockRuntimeClient = self._client("bedrock-runtime", connections)
+        client: BedrockRuntimeClient = self.client("bedrock-runtime", connections)
         return client
 
-    def _client(
+    def client(
         self, service: str, connections: int = 10
     ) -> Any:  # boto3 makes its classes at run time
+        """Return a boto3 client of any service."""
         import boto3
         from botocore.config import Config
         from botocore.session import Session

@@ -3,7 +3,7 @@
 import typer
 
 from outcrop import __version__
-from outcrop.cli import audit, demo, doctor, env, jobs, keys, models, outbox, quotas, up
+from outcrop.cli import audit, demo, doctor, env, jobs, keys, models, outbox, quotas, up, workflow
 from outcrop.cli.terminal import ErrorReportingGroup
 
 app = typer.Typer(
@@ -36,6 +36,7 @@ app.command("up")(up.up)
 app.command("env")(env.env)
 app.command("demo")(demo.demo)
 app.add_typer(jobs.commands, name="jobs")
+app.add_typer(workflow.commands, name="workflow")
 app.add_typer(models.commands, name="models")
 app.add_typer(keys.commands, name="keys")
 app.add_typer(quotas.commands, name="quotas")

@@ -49,11 +49,11 @@ class Response:
 
     Attributes:
         text: its own answer.
-        likelihood: how likely it finds the reference.
+        likelihood: how likely it finds the reference; None of a model that cannot be asked.
     """
 
     text: str
-    likelihood: Likelihood
+    likelihood: Likelihood | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ class Comparison:
         reason: one sentence on which interval decided.
         rouge: ROUGE-L to the example's own reference, 0 to 1.
         content: the same minus the mean ROUGE-L to other examples' references: what is about this example.
-        loss: nats per token of the reference; lower is better.
+        loss: nats per token of the reference; lower is better. None where a response has no likelihood.
         scores: ROUGE-L of each example, in the order given.
     """
 
@@ -101,7 +101,7 @@ class Comparison:
     reason: str
     rouge: Measure
     content: Measure
-    loss: Measure
+    loss: Measure | None
     scores: tuple[ExampleScore, ...]
 
 
@@ -132,11 +132,7 @@ def compare(
         reason,
         rouge,
         content,
-        _measure(
-            [response.likelihood.loss for response in base],
-            [response.likelihood.loss for response in custom],
-            seed,
-        ),
+        _loss(base, custom, seed),
         tuple(map(ExampleScore, base_rouge, custom_rouge)),
     )
 
@@ -180,6 +176,16 @@ def _scores(
         own.append(value)
         above_style.append(value - sum(others) / len(others) if others else value)
     return own, above_style
+
+
+def _loss(base: Sequence[Response], custom: Sequence[Response], seed: int) -> Measure | None:
+    sides = [
+        [response.likelihood.loss for response in side if response.likelihood is not None]
+        for side in (base, custom)
+    ]
+    if any(len(side) < len(base) for side in sides):
+        return None
+    return _measure(*sides, seed)
 
 
 def _measure(base: Sequence[float], custom: Sequence[float], seed: int) -> Measure:

@@ -1,6 +1,6 @@
 """The demo's data: what is trained on, what early stopping may look at, and what only the verdict sees."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from outcrop.core.errors import DatasetError
 from outcrop.evaluation.splits import split
 
 BUNDLED_FOLDER = Path(outcrop.__file__).parent / "bundled" / "demo"
+TRAINING, VALIDATION, HELD_OUT = "train.jsonl", "validation.jsonl", "heldout.jsonl"
 _HELD_OUT_SHARE = 0.1
 _MOST_HELD_OUT = 200
 _VALIDATION_SHARE = 0.05
@@ -154,6 +155,22 @@ def may_be_too_long(example: Example, context_tokens: int) -> bool:
 def as_jsonl(examples: Sequence[Example]) -> bytes:
     """Return the examples as the file that is uploaded, line by line as they were."""
     return "".join(f"{example.text.rstrip()}\n" for example in examples).encode()
+
+
+def as_files(examples: Examples) -> dict[str, bytes]:
+    """Return the files of a run by their names; without validation data there is no such file."""
+    parts = {
+        TRAINING: examples.training,
+        VALIDATION: examples.validation,
+        HELD_OUT: examples.held_out,
+    }
+    return {name: as_jsonl(part) for name, part in parts.items() if part}
+
+
+def as_input(uris: Mapping[str, str]) -> dict[str, str]:
+    """Return what the workflow's input says of the files of `as_files`, given where they lie."""
+    members = {TRAINING: "TrainingData", VALIDATION: "ValidationData", HELD_OUT: "HeldOutData"}
+    return {members[name]: uri for name, uri in uris.items()}
 
 
 def _hold_out(

@@ -86,6 +86,7 @@ class Outcome:
                     ("rouge_l_above_style", self.comparison.content),
                     ("loss_per_token", self.comparison.loss),
                 )
+                if measure is not None
             },
             "training_loss": self.steps.losses,
             "validation_loss": self.steps.validations,

@@ -110,11 +110,10 @@ def measures_table(comparison: Comparison) -> Table:
 
 def measures(comparison: Comparison) -> list[tuple[str, Measure]]:
     """Return the measures under the names they are shown by."""
-    return [
-        ("ROUGE-L", comparison.rouge),
-        ("ROUGE-L above style", comparison.content),
-        ("Loss per token (lower is better)", comparison.loss),
-    ]
+    named = [("ROUGE-L", comparison.rouge), ("ROUGE-L above style", comparison.content)]
+    if comparison.loss is not None:
+        named.append(("Loss per token (lower is better)", comparison.loss))
+    return named
 
 
 def loss_chart(steps: Steps, width: int) -> Text:

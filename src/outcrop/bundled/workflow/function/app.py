@@ -1,0 +1,26 @@
+"""The evaluation function of the customization workflow: what between two states is more than a call.
+
+It runs as a Lambda function, on plain Python and boto3. Deployment packs these files together with the modules of the
+product that they import, under a name of their own, so that nothing of the product need be installed where it runs.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from outcrop.bundled.workflow.function.preparation import prepare
+from outcrop.bundled.workflow.function.reporting import report
+from outcrop.bundled.workflow.function.scoring import score
+
+_STEPS = {"Prepare": prepare, "Score": score, "Report": report}
+
+
+def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
+    """Carry out the step that the event names.
+
+    Raises:
+        ValueError: there is no such step.
+    """
+    step = _STEPS.get(event["Step"])
+    if step is None:
+        raise ValueError(f"Step cannot be {event['Step']!r}: expected one of {', '.join(_STEPS)}")
+    return step(event)
