@@ -5,9 +5,10 @@ of both models, the same verdict, one mail.
 """
 
 import json
+import logging
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -29,6 +30,7 @@ KINDS = {
 }
 
 Event = dict[str, Any]
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +92,18 @@ class Disturbed:
         kind = self.chosen.choice(["server", *KINDS])
         victims = [process for process in server.family() if kind_of(process) == kind]
         if victims:
-            self.kills.append(f"{kind} in {state}")
+            self.note(f"{kind} in {state}")
             with suppress(psutil.NoSuchProcess):
                 self.chosen.choice(victims).kill()
         else:
-            self.kills.append(f"server in {state}")
+            self.note(f"server in {state}")
             server.kill()
             server.start()
+
+    def note(self, kill: str) -> None:
+        """Remember a kill; shown as it happens with --log-cli-level=INFO."""
+        self.kills.append(kill)
+        log.info("killed the %s", kill)
 
     def child(self, execution: str) -> tuple[str, ...]:
         """See that each question was asked once of each model; return the comparison's events."""
@@ -141,9 +148,7 @@ def test_the_workflow_outlives_kills(workflow: CustomizationWorkflow, undisturbe
 
 @pytest.mark.slow
 def test_workflows_outlive_thirty_kills(
-    workflow: CustomizationWorkflow,
-    undisturbed: Outcome,
-    record_property: Callable[[str, object], None],
+    workflow: CustomizationWorkflow, undisturbed: Outcome
 ) -> None:
     disturbed = Disturbed(workflow, random.Random(29))
     runs = 0
@@ -151,7 +156,6 @@ def test_workflows_outlive_thirty_kills(
         runs += 1
         outcome = disturbed.run(f"thirty-kills-{runs}", kills=30 - len(disturbed.kills))
         assert outcome == undisturbed, disturbed.kills
-    record_property("kills", disturbed.kills)
     assert {kill.split()[0] for kill in disturbed.kills} == {"server", *KINDS}, disturbed.kills
 
 
