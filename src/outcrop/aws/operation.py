@@ -35,6 +35,7 @@ class Principal:
         via: the AWS service that makes this call on behalf of the principal, such as "s3"; else "".
         bearer_token_type: "LONG_TERM" or "SHORT_TERM" where a Bedrock API key was shown; else "".
         transitive_tag_keys: keys of session tags that go on to the next role in a chain.
+        trace: the X-Amzn-Trace-Id of a call that a service makes in this process; else "".
         federated_by: ARN of the user (or account root) that a federated user has its permissions from; else "".
         source_arn: for a service that calls by itself: the resource that makes it call, aws:SourceArn; else "".
         source_account: whose resource that is: aws:SourceAccount; else "".
@@ -55,6 +56,7 @@ class Principal:
     bearer_token_type: str = ""
     transitive_tag_keys: tuple[str, ...] = ()
     federated_by: str = ""
+    trace: str = ""
     source_arn: str = ""
     source_account: str = ""
 

@@ -40,7 +40,11 @@ class InProcessInvoke:
         gateway = self._gateway
         assert gateway is not None
         call = Call(
-            request=HttpRequest("POST", "/"),
+            request=HttpRequest(
+                "POST",
+                "/",
+                headers={"x-amzn-trace-id": principal.trace} if principal.trace else {},
+            ),
             connection=None,
             request_id=request_id(),
             received_at=gateway.clock.now(),

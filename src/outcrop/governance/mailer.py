@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import structlog
 from sqlalchemy import Connection
 
+from outcrop.aws.trace_header import Lineage
 from outcrop.core.clock import Clock
 from outcrop.core.times import DAY_US, now_us
 from outcrop.governance.mail.message_ids import new_message_id, with_message_id
@@ -40,6 +41,7 @@ _KEPT_FOR_US = 30 * DAY_US
 _AT_ONCE = 20
 _LONGEST_WAIT_SECONDS = 60.0
 _STOP_SECONDS = 5.0
+_MOST_PASSED = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,7 @@ class Mail:
         recipients: bare addresses of the envelope, Bcc among them.
         region: the region of the service that accepted it.
         service: "ses" or "sns".
+        lineage: the work that sends it, where that may be done twice.
     """
 
     message: bytes
@@ -59,6 +62,7 @@ class Mail:
     recipients: Sequence[str]
     region: str
     service: str = "ses"
+    lineage: Lineage | None = None
 
 
 class Mailer:
@@ -96,6 +100,7 @@ class Mailer:
         self._woken = threading.Event()
         self._is_closing = False
         self._thread: threading.Thread | None = None
+        self._passed: dict[tuple[Lineage, str, str, str], int] = {}
         # Made now, since mail is sealed inside of transactions, where no key can be made any more.
         service_keys.seal(_SERVICE_KEY, b"", b"")
 
@@ -118,9 +123,34 @@ class Mailer:
         return mail_id
 
     def accept(self, connection: Connection, mail: Mail) -> str:
-        """Accept a mail as part of a caller's durable transaction and return its message id; `wake` after the commit."""
+        """Accept a mail as part of a caller's durable transaction and return its message id; `wake` after the commit.
+
+        What an earlier run of the same work has sent already is not sent again: its message id is returned.
+        """
+        if mail.lineage is not None:
+            sent = self._sent_before(connection, mail, mail.lineage)
+            if sent is not None:
+                return sent
         state = MailState.KEPT if self._relay is None else MailState.QUEUED
         return self._record(connection, mail, state, "")
+
+    def _sent_before(self, connection: Connection, mail: Mail, lineage: Lineage) -> str | None:
+        recipients, subject = _recipients_json(mail), subject_of(mail.message)
+        earlier = [
+            row.id
+            for row in outbox.of_lineage(connection, lineage.root)
+            if row.lineage_run != lineage.run
+            and (row.sender, row.recipients_json, row.subject) == (mail.sender, recipients, subject)
+        ]
+        # The first such mail of this run stands for the first that was sent, the second for the second.
+        key = (lineage, mail.sender, recipients, subject)
+        passed = self._passed.get(key, 0)
+        if passed >= len(earlier):
+            return None
+        if len(self._passed) >= _MOST_PASSED:
+            self._passed.clear()
+        self._passed[key] = passed + 1
+        return earlier[passed]
 
     def record_failure(self, connection: Connection, mail: Mail, reason: str) -> str:
         """Record a mail that was accepted and cannot be delivered, and return its message id."""
@@ -130,7 +160,7 @@ class Mailer:
         now = now_us(self._clock)
         mail_id = new_message_id(mail.region, now)
         message = with_message_id(mail.message, mail_id, mail.region)
-        recipients = json.dumps(list(dict.fromkeys(mail.recipients)))
+        recipients = _recipients_json(mail)
         outbox.insert(
             connection,
             MailRow(
@@ -148,6 +178,8 @@ class Mailer:
                 next_us=now,
                 ended_us=now if state is MailState.FAILED else None,
                 detail=detail,
+                lineage_root=None if mail.lineage is None else mail.lineage.root,
+                lineage_run=None if mail.lineage is None else mail.lineage.run,
             ),
             self._service_keys.seal(_SERVICE_KEY, message, seal_context(mail_id)),
         )
@@ -332,6 +364,10 @@ def seal_context(mail_id: str) -> bytes:
 
 def _address_of(relay: Relay | None) -> str:
     return relay.user if relay is not None and "@" in relay.user else ""
+
+
+def _recipients_json(mail: Mail) -> str:
+    return json.dumps(list(dict.fromkeys(mail.recipients)))
 
 
 def _told(taken: Taken) -> str:

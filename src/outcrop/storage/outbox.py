@@ -50,6 +50,8 @@ class MailRow:
     next_us: int
     ended_us: int | None
     detail: str
+    lineage_root: str | None = None
+    lineage_run: str | None = None
 
     @property
     def recipients(self) -> list[str]:
@@ -72,6 +74,11 @@ _DUE = Prepared(
     .where(table.c.state == MailState.QUEUED.value, table.c.next_us <= bindparam("now_us"))
     .order_by(table.c.next_us, table.c.created_us)
     .limit(bindparam("limit"))
+)
+_OF_LINEAGE = Prepared(
+    select(*_COLUMNS)
+    .where(table.c.lineage_root == bindparam("root"))
+    .order_by(table.c.created_us, table.c.id)
 )
 _NEXT = Prepared(select(func.min(table.c.next_us)).where(table.c.state == MailState.QUEUED.value))
 _NEWEST = Prepared(
@@ -100,6 +107,11 @@ def get(connection: Connection, mail_id: str) -> MailRow | None:
     """Return a mail."""
     row = _BY_ID.first(connection, id=mail_id)
     return None if row is None else MailRow(*row)
+
+
+def of_lineage(connection: Connection, root: str) -> list[MailRow]:
+    """Return the mails that a piece of work has sent, in all its runs, the oldest first."""
+    return [MailRow(*row) for row in _OF_LINEAGE.all(connection, root=root)]
 
 
 def message(connection: Connection, mail_id: str) -> bytes:

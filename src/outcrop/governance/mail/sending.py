@@ -7,6 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
+from outcrop.aws.trace_header import Lineage
 from outcrop.governance.mail import identities, messages, templates
 from outcrop.governance.mail.addresses import Address, parse
 from outcrop.governance.mail.messages import Attachment, Parts, Text
@@ -51,12 +52,14 @@ class Desk:
 
     Attributes:
         is_sandbox: whether recipients must be verified too.
+        lineage: the work that sends it, where that may be done twice.
     """
 
     connection: Connection
     mailer: Mailer
     now: datetime
     is_sandbox: bool = False
+    lineage: Lineage | None = None
 
 
 def send_parts(
@@ -72,7 +75,7 @@ def send_parts(
     recipients = _recipients(order)
     _check(desk, order, [source], recipients)
     message = messages.compose(parts, desk.now)
-    return desk.mailer.accept(desk.connection, _mail(order, message, source, recipients))
+    return desk.mailer.accept(desk.connection, _mail(desk, order, message, source, recipients))
 
 
 def send_raw(desk: Desk, order: Order, data: bytes) -> str:
@@ -89,7 +92,9 @@ def send_raw(desk: Desk, order: Order, data: bytes) -> str:
     _require_recipients(recipients)
     _check(desk, order, _distinct([*raw.senders, sender]), recipients, configuration_set=named)
     envelope = Order(order.region, return_path=order.return_path or raw.return_path)
-    return desk.mailer.accept(desk.connection, _mail(envelope, raw.content, sender, recipients))
+    return desk.mailer.accept(
+        desk.connection, _mail(desk, envelope, raw.content, sender, recipients)
+    )
 
 
 def send_template(desk: Desk, order: Order, template: TemplateRow, data: str) -> str:
@@ -115,9 +120,11 @@ def send_template(desk: Desk, order: Order, template: TemplateRow, data: str) ->
             _parts(order, source, Text(template.subject or ""), Text(str(refusal)), None), desk.now
         )
         return desk.mailer.record_failure(
-            desk.connection, _mail(order, empty, source, recipients), f"rendering failed: {refusal}"
+            desk.connection,
+            _mail(desk, order, empty, source, recipients),
+            f"rendering failed: {refusal}",
         )
-    return desk.mailer.accept(desk.connection, _mail(order, message, source, recipients))
+    return desk.mailer.accept(desk.connection, _mail(desk, order, message, source, recipients))
 
 
 def rendered(
@@ -228,6 +235,9 @@ def check_tag(name: str, value: str) -> None:
         )
 
 
-def _mail(order: Order, message: bytes, source: Address, recipients: Sequence[Address]) -> Mail:
+def _mail(
+    desk: Desk, order: Order, message: bytes, source: Address, recipients: Sequence[Address]
+) -> Mail:
     sender = parse(order.return_path).bare if order.return_path else source.bare
-    return Mail(message, sender, [address.bare for address in recipients], order.region)
+    everybody = [address.bare for address in recipients]
+    return Mail(message, sender, everybody, order.region, lineage=desk.lineage)

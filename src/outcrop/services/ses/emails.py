@@ -6,6 +6,7 @@ from typing import Any
 
 from outcrop.aws.errors import ServiceError
 from outcrop.aws.operation import operation
+from outcrop.aws.trace_header import read_lineage
 from outcrop.governance.mail import sending
 from outcrop.governance.mail.messages import Text
 from outcrop.governance.mail.sending import Desk, Order
@@ -120,6 +121,7 @@ def _desk(context: Context, template: str = "") -> Iterator[Desk]:
             platform.mailer,
             platform.clock.now(),
             is_sandbox=platform.settings.ses_sandbox,
+            lineage=read_lineage(context.headers.get("x-amzn-trace-id", "")),
         )
     platform.mailer.wake()
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from outcrop.aws.errors import OperationNotBuilt
 from outcrop.aws.operation import operation
+from outcrop.aws.trace_header import read_lineage
 from outcrop.governance.mail import identities, sending
 from outcrop.governance.mail.addresses import parse
 from outcrop.governance.mail.messages import Attachment, Text
@@ -94,6 +95,7 @@ def _desk(context: Context) -> Iterator[Desk]:
             platform.mailer,
             platform.clock.now(),
             is_sandbox=platform.settings.ses_sandbox,
+            lineage=read_lineage(context.headers.get("x-amzn-trace-id", "")),
         )
     platform.mailer.wake()
 

@@ -4,12 +4,14 @@ import asyncio
 import hashlib
 import uuid
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from outcrop.aws import service_models
 from outcrop.aws.errors import ServiceError
 from outcrop.aws.operation import Invoke, Principal
+from outcrop.aws.trace_header import trace_of
 from outcrop.identity.directory import Directory, RoleNotAssumable
 from outcrop.workflows.integrations.failures import TASK_FAILED, At, Target, failure
 from outcrop.workflows.tasks import TaskCall, TaskFailed
@@ -61,10 +63,11 @@ class Calls:
         Raises:
             TaskFailed: the operation raised an error, which is the cause, or the role cannot be assumed.
         """
-        principal = await self._session(task)
+        effect = effect_id(task)
+        principal = replace(await self._session(task), trace=trace_of(effect))
         token = service_models.load(target.service).operation(operation).idempotency_token
         if token is not None and not request.get(token):
-            request = {**request, token: effect_id(task)}
+            request = {**request, token: effect}
         try:
             for pause_seconds in _RETRY_PAUSES_SECONDS:
                 try:

@@ -89,6 +89,10 @@ outbox = Table(
     Column("ended_us", BigInteger),
     # What a mail server said last.
     Column("detail", Text, nullable=False),
+    # Of the work that sent it, where that may be done twice: see aws/trace_header.py.
+    Column("lineage_root", Text),
+    Column("lineage_run", Text),
+    Index("ix_outbox_lineage_root", "lineage_root"),
     Index("ix_outbox_state_next_us", "state", "next_us"),
     Index("ix_outbox_created_us", "created_us"),
 )

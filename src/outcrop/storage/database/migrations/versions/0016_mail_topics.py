@@ -71,8 +71,11 @@ def _add_outbox() -> None:
         sa.Column("next_us", sa.BigInteger(), nullable=False),
         sa.Column("ended_us", sa.BigInteger(), nullable=True),
         sa.Column("detail", sa.Text(), nullable=False),
+        sa.Column("lineage_root", sa.Text(), nullable=True),
+        sa.Column("lineage_run", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_outbox"),
     )
+    op.create_index("ix_outbox_lineage_root", "outbox", ["lineage_root"])
     op.create_index("ix_outbox_state_next_us", "outbox", ["state", "next_us"])
     op.create_index("ix_outbox_created_us", "outbox", ["created_us"])
 
