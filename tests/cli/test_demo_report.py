@@ -56,7 +56,7 @@ def outcome(write_examples: WriteExamples) -> Outcome:
         throughput_arn="arn:throughput",
         hyperparameters=hyperparameters.in_force(typed),
         examples=examples,
-        answers=Answers(base, custom, 20),
+        answers=Answers(base, custom),
         comparison=comparison,
         steps=steps,
         evidence=evidence,

@@ -20,7 +20,7 @@ from outcrop.evaluation.significance import Interval
 
 POLL_SECONDS = 0.3
 _RUNNING = frozenset({"RUNNING", "PENDING_REDRIVE"})
-_START_EVALUATION = "startExecution.sync:2"
+_START_EVALUATION, _CREATE_THROUGHPUT = "startExecution.sync:2", "createProvisionedModelThroughput"
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,12 +160,20 @@ class Execution:
             [_response(row["Custom"]) for row in rows],
         )
 
+    def throughput_arn(self) -> str | None:
+        """Return the throughput that the run has created, or None before it has."""
+        return self._answer_of("taskSucceeded", _CREATE_THROUGHPUT, "ProvisionedModelArn")
+
     def _find_evaluation(self) -> str | None:
+        return self._answer_of("taskSubmitted", _START_EVALUATION, "ExecutionArn")
+
+    def _answer_of(self, kind: str, resource: str, member: str) -> str | None:
+        """Return a member of what a call of the run answered, or None where it was not made yet."""
         for event in self._events(self.arn, with_data=True):
-            details = event.get("taskSubmittedEventDetails", {})
-            if details.get("resource") == _START_EVALUATION:
-                arn: str = json.loads(details["output"])["ExecutionArn"]
-                return arn
+            details = event.get(f"{kind}EventDetails", {})
+            if details.get("resource") == resource:
+                value: str = json.loads(details["output"])[member]
+                return value
         return None
 
     def _events(self, arn: str, *, with_data: bool = False) -> Iterator[dict[str, Any]]:

@@ -10,10 +10,11 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
+from outcrop.cli.customization_workflow.layout import Layout
 from outcrop.cli.demonstration.examples import Example, Examples
 from outcrop.cli.demonstration.outcome import Outcome
 from outcrop.cli.job_progress import Steps
-from outcrop.cli.terminal import duration, plural
+from outcrop.cli.terminal import duration, plural, size
 from outcrop.evaluation.comparison import Comparison, Measure, Verdict
 
 _COLOURS = {
@@ -50,6 +51,16 @@ def print_data(console: Console, examples: Examples) -> None:
                 Text.assemble("  ", (f"{count} {what}: ", "yellow"), f"{why} ({_places(group)})"),
                 soft_wrap=True,
             )
+
+
+def print_deployment(console: Console, layout: Layout, size_bytes: int) -> None:
+    """Say what runs the rest, and what its parts may do."""
+    console.print(f"  {layout.machine_arn(layout.name)}", soft_wrap=True)
+    console.print(
+        f"  {size(size_bytes)} uploaded to s3://{layout.data_bucket}; {len(layout.roles)} roles, each for its part alone",
+        style="dim",
+        soft_wrap=True,
+    )
 
 
 def print_hyperparameters(console: Console, values: Mapping[str, str]) -> None:

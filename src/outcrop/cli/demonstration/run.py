@@ -1,8 +1,9 @@
-"""The demo from end to end: server, data, job, throughput, questions, verdict.
+"""The demo from end to end: server, data, workflow, and what its states do until the verdict.
 
 Read `run` down; each part is timed under the name it is printed with.
 """
 
+import secrets
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -10,32 +11,35 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
-from rich.live import Live
 from rich.text import Text
 
-from outcrop.cli import job_progress
-from outcrop.cli.connection import Server
+from outcrop.cli.connection import Server, running_server
+from outcrop.cli.customization_workflow import runs
+from outcrop.cli.customization_workflow.caller import Caller
+from outcrop.cli.customization_workflow.deployment import Wishes, deploy
+from outcrop.cli.customization_workflow.layout import Layout
 from outcrop.cli.demonstration import (
-    customization,
     examples,
+    following,
     hyperparameters,
     presentation,
     questions,
 )
-from outcrop.cli.demonstration.examples import Example, Examples
+from outcrop.cli.demonstration.examples import Example
 from outcrop.cli.demonstration.hyperparameters import Chosen
 from outcrop.cli.demonstration.outcome import Outcome, Timings, evidence_of
 from outcrop.cli.demonstration.server import server_on
-from outcrop.cli.job_progress import Moment
 from outcrop.cli.models import base_model_store
-from outcrop.cli.terminal import CommandFailed, size
+from outcrop.cli.terminal import CommandFailed
 from outcrop.config import Settings
 from outcrop.core.models import BaseModel
 from outcrop.evaluation.advice import what_next
-from outcrop.evaluation.comparison import Verdict, compare
+from outcrop.functions import walls
+from outcrop.functions.code import FunctionsRefused
 from outcrop.storage.home import Home
 
-_QUIET_LINE_SECONDS = 15.0
+# One deployment for every run on a home.
+_DEPLOYMENT = "outcrop-demo"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,21 +71,20 @@ def run(plan: Plan, console: Console) -> Outcome:
     base = _base_model(plan)
     # A setting that will be refused is better refused now than after the upload.
     hyperparameters.parse(plan.chosen.values, base.family, has_validation=False)
+    name = f"demo-{secrets.token_hex(4)}"
     with ExitStack() as stack:
         with watch.part("Server", "starting"):
-            server = stack.enter_context(server_on(plan.settings, plan.log))
+            server = stack.enter_context(_server(plan, console))
             console.print(f"  {server.http_url} · home {server.home.path}", soft_wrap=True)
         with watch.part("Data", "data"):
             data = examples.load(plan.source, _fits(server, base))
             presentation.print_data(console, data)
-            upload = customization.upload(server, data)
-            console.print(
-                f"  {size(upload.size_bytes)} uploaded to s3://{upload.bucket}", style="dim"
-            )
-            role_arn = customization.create_role(server, upload)
-            console.print(
-                f"  service role {role_arn}, for this bucket alone", style="dim", soft_wrap=True
-            )
+        with watch.part("Workflow", "deployment"):
+            layout = Layout(Caller.of_server(server), _DEPLOYMENT)
+            deploy(layout, Wishes(), lambda _: None)
+            files = examples.as_files(data)
+            uris = runs.upload(layout, name, files)
+            presentation.print_deployment(console, layout, sum(map(len, files.values())))
         with watch.part(f"Training of {base.model_id}", "training"):
             has_validation = bool(data.validation)
             request = hyperparameters.request_for(
@@ -89,40 +92,44 @@ def run(plan: Plan, console: Console) -> Outcome:
             )
             typed = hyperparameters.parse(request, base.family, has_validation=has_validation)
             presentation.print_hyperparameters(console, hyperparameters.in_force(typed))
-            job_arn = customization.create_job(server, upload, role_arn, base.model_id, request)
-            moment = job_progress.show(console, server, job_arn)
-            model_arn = _custom_model(moment, plan.log, server)
-        with watch.part("Throughput", "throughput"):
-            throughput = customization.create_throughput(
-                server, upload.name, model_arn, _log_hint(plan.log, server)
+            execution = runs.start(
+                layout,
+                name,
+                {
+                    "BaseModelIdentifier": base.model_id,
+                    "HyperParameters": request,
+                    **examples.as_input(uris),
+                },
             )
-            console.print(f"  in service: {throughput}", soft_wrap=True)
-        with watch.part("Questions to both models", "questions"):
-            answers = _ask(console, server, base, throughput, data)
-        with watch.part("Comparison", "comparison"):
-            comparison = compare(
-                [item.completion for item in data.held_out], answers.base, answers.custom
-            )
-            console.print(f"  {comparison.verdict}")
-            if comparison.verdict is not Verdict.BETTER:
-                server.bedrock.delete_provisioned_model_throughput(provisionedModelId=throughput)
+            with _hint(plan.log, server):
+                moment = following.training(console, server, execution, name)
+        with watch.part("Throughput", "throughput"), _hint(plan.log, server):
+            console.print(f"  in service: {following.throughput(execution)}", soft_wrap=True)
+        with watch.part("Questions to both models", "questions"), _hint(plan.log, server):
+            following.questions(console, execution)
+        with watch.part("Comparison", "comparison"), _hint(plan.log, server):
+            for _ in execution.wait_for(""):
+                pass
+            findings = execution.findings()
+            console.print(f"  {findings.comparison.verdict}")
+            if findings.output["ThroughputArn"] is None:
                 console.print(
                     "  The custom model did not win: its throughput is deleted.", style="dim"
                 )
     evidence = evidence_of(moment.steps, data, typed)
     return Outcome(
         base_model=base.model_id,
-        job_name=upload.name,
-        job_arn=job_arn,
-        model_arn=model_arn,
-        throughput_arn=throughput if comparison.verdict is Verdict.BETTER else None,
+        job_name=name,
+        job_arn=moment.job["jobArn"],
+        model_arn=moment.job["outputModelArn"],
+        throughput_arn=findings.output["ThroughputArn"],
         hyperparameters=hyperparameters.in_force(typed),
         examples=data,
-        answers=answers,
-        comparison=comparison,
+        answers=questions.Answers(findings.base, findings.custom),
+        comparison=findings.comparison,
         steps=moment.steps,
         evidence=evidence,
-        advice=what_next(comparison, evidence),
+        advice=what_next(findings.comparison, evidence),
         timings=watch.timings,
     )
 
@@ -170,43 +177,30 @@ def _fits(server: Server, base: BaseModel) -> Callable[[Example], bool]:
     return fits
 
 
-def _custom_model(moment: Moment, log: Path, server: Server) -> str:
-    """Return the ARN of the model that a finished job made."""
-    job = moment.job
-    if job["status"] != "Completed":
-        reason = job.get("failureMessage") or f"the job ended {job['status']}"
-        raise CommandFailed(f"training failed: {reason}", _log_hint(log, server))
-    return job["outputModelArn"]
+@contextmanager
+def _server(plan: Plan, console: Console) -> Iterator[Server]:
+    """Yield a server that runs functions: where a wall around them is missing, one of the demo's own without walls."""
+    flags: list[str] = []
+    if running_server(plan.settings) is None:
+        try:
+            walls.walls_to_put_up(plan.settings, walls.probe())
+        except FunctionsRefused:
+            flags = ["--function-isolation", walls.NONE]
+            console.print(
+                "  This machine lacks a wall around functions (`outcrop doctor` says which): the demo's own function,"
+                " on the demo's own server, runs without any.",
+                style="yellow",
+                soft_wrap=True,
+            )
+    with server_on(plan.settings, plan.log, flags) as server:
+        yield server
 
 
-def _log_hint(log: Path, server: Server) -> str:
-    logs = [str(path) for path in (log, server.home.logs) if path.exists()]
-    return f"the server's logs: {', '.join(logs)}"
-
-
-def _ask(
-    console: Console, server: Server, base: BaseModel, throughput: str, data: Examples
-) -> questions.Answers:
-    """Ask both models everything, saying now and then how far it is."""
-    last = time.monotonic()
-
-    def line(done: int, total: int) -> Text:
-        return Text(f"  {done}/{total} calls, {questions.CALLS_AT_ONCE} at once")
-
-    if not console.is_terminal:
-
-        def advance(done: int, total: int) -> None:
-            nonlocal last
-            if done == total or time.monotonic() - last >= _QUIET_LINE_SECONDS:
-                last = time.monotonic()
-                console.print(line(done, total))
-
-        return questions.ask_both(server, base.model_id, throughput, data.held_out, advance)
-    with Live(console=console, refresh_per_second=8) as live:
-        return questions.ask_both(
-            server,
-            base.model_id,
-            throughput,
-            data.held_out,
-            lambda done, total: live.update(line(done, total)),
-        )
+@contextmanager
+def _hint(log: Path, server: Server) -> Iterator[None]:
+    """Say with a failure where the server's logs are."""
+    try:
+        yield
+    except CommandFailed as error:
+        logs = [str(path) for path in (log, server.home.logs) if path.exists()]
+        raise CommandFailed(str(error), f"the server's logs: {', '.join(logs)}") from error

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,12 +16,13 @@ _STOP_SECONDS = 30
 
 
 @contextmanager
-def server_on(settings: Settings, log: Path) -> Iterator[Server]:
+def server_on(settings: Settings, log: Path, flags: Sequence[str]) -> Iterator[Server]:
     """Yield the server that runs on a home, or one started for as long as the block lasts.
 
     Args:
         settings: name the home; ports are chosen freely.
         log: where a server that is started here writes.
+        flags: of `outcrop up`, for a server that is started here.
 
     Raises:
         CommandFailed: it does not start.
@@ -31,11 +32,15 @@ def server_on(settings: Settings, log: Path) -> Iterator[Server]:
         yield server
         return
     command = [sys.executable, "-m", "outcrop.cli.main", "up", "--home", str(settings.home)]
-    command += ["--port", "0", "--tls-port", "0", "--log-format", "json"]
+    command += ["--port", "0", "--tls-port", "0", "--log-format", "json", *flags]
     with log.open("ab") as stream:
         # In a session of its own, so that Ctrl-C reaches the demo alone, which then stops it in order.
         process = subprocess.Popen(  # noqa: S603  # our own interpreter and module
-            command, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, start_new_session=True
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=stream,
+            stderr=stream,
+            start_new_session=True,
         )
     try:
         yield _wait(process, settings, log)
