@@ -16,12 +16,14 @@ from typing import Any
 import psutil
 import pytest
 
-from support.customization_workflow import CustomizationWorkflow, settings
+from support.customization_workflow import BASE_MODEL, CustomizationWorkflow, settings
 from support.mail_server import MailServer
 from support.running_server import running_server
 
 RATE, EPOCHS, QUESTIONS = 0.01, 4, 3
 LONGEST_PAUSE_SECONDS = 5.0
+# More would keep most of them in the first state, which begins its work anew each time.
+MOST_KILLS_OF_A_RUN = 5
 # What a process of the server's family does, by a part of its command line.
 KINDS = {
     "worker": "outcrop.training.worker",
@@ -86,10 +88,10 @@ class Disturbed:
             tuple(verdicts(workflow)[earlier:]),
         )
 
-    def kill(self, state: str) -> None:
+    def kill(self, state: str, kind: str = "") -> None:
         """Kill the server and start it again, or kill a process that works for it, if there is one."""
         server = self.workflow.server
-        kind = self.chosen.choice(["server", *KINDS])
+        kind = kind or self.chosen.choice(["server", *KINDS])
         victims = [process for process in server.family() if kind_of(process) == kind]
         if victims:
             self.note(f"{kind} in {state}")
@@ -137,6 +139,13 @@ def undisturbed(workflow: CustomizationWorkflow) -> Outcome:
     return Disturbed(workflow, random.Random(0)).run("undisturbed", kills=0)
 
 
+@pytest.fixture
+def lingering(workflow: CustomizationWorkflow) -> Iterator[None]:
+    workflow.let_judge_linger(3.0)
+    yield
+    workflow.let_judge_linger(0.0)
+
+
 def test_the_workflow_outlives_kills(workflow: CustomizationWorkflow, undisturbed: Outcome) -> None:
     disturbed = Disturbed(workflow, random.Random(23))
 
@@ -144,6 +153,30 @@ def test_the_workflow_outlives_kills(workflow: CustomizationWorkflow, undisturbe
 
     assert outcome == undisturbed, disturbed.kills
     assert disturbed.kills
+
+
+@pytest.mark.usefixtures("lingering")
+@pytest.mark.parametrize("kind", ["server", "function"])
+def test_a_verdict_is_mailed_once_although_its_function_dies_after_it(
+    workflow: CustomizationWorkflow, undisturbed: Outcome, kind: str
+) -> None:
+    [throughput] = workflow.server.client("bedrock").list_provisioned_model_throughputs(
+        nameContains="undisturbed"
+    )["provisionedModelSummaries"]
+    disturbed, earlier = Disturbed(workflow, random.Random(0)), len(verdicts(workflow))
+    value = {
+        "ProvisionedModelArn": throughput["provisionedModelArn"],
+        "BaseModelIdentifier": BASE_MODEL.partition(":")[0],
+    }
+    execution = workflow.start_with("compare", f"{kind}-dies", value)
+
+    workflow.mail.wait_for(len(workflow.mail.received) - len(verdicts(workflow)) + earlier + 1)
+    disturbed.kill("Judge", kind)
+    described = workflow.wait(execution)
+
+    assert json.loads(described["output"]) == undisturbed.verdict
+    assert disturbed.child(execution) == undisturbed.child
+    assert tuple(verdicts(workflow)[earlier:]) == undisturbed.mails
 
 
 @pytest.mark.slow
@@ -154,7 +187,7 @@ def test_workflows_outlive_thirty_kills(
     runs = 0
     while len(disturbed.kills) < 30:
         runs += 1
-        outcome = disturbed.run(f"thirty-kills-{runs}", kills=30 - len(disturbed.kills))
+        outcome = disturbed.run(f"thirty-kills-{runs}", kills=MOST_KILLS_OF_A_RUN)
         assert outcome == undisturbed, disturbed.kills
     assert {kill.split()[0] for kill in disturbed.kills} == {"server", *KINDS}, disturbed.kills
 

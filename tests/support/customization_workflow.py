@@ -312,6 +312,16 @@ class CustomizationWorkflow:
         with urllib.request.urlopen(link) as page:
             assert page.status == 200
 
+    def let_judge_linger(self, seconds: float) -> None:
+        """Have the function go on for a while after it has sent its mail."""
+        functions = self.server.client("lambda")
+        now = functions.get_function_configuration(FunctionName="judge")
+        variables = {**now["Environment"]["Variables"], "LINGER_SECONDS": str(seconds)}
+        functions.update_function_configuration(
+            FunctionName="judge", Environment={"Variables": variables}
+        )
+        functions.get_waiter("function_updated_v2").wait(FunctionName="judge")
+
     def _make_judge(self, role: str) -> str:
         functions = self.server.client("lambda")
         made = functions.create_function(

@@ -6,6 +6,7 @@ model did say.
 
 import json
 import os
+import time
 from collections import Counter
 from typing import Any
 
@@ -29,6 +30,7 @@ def handle(_event: Any, _context: Any) -> dict[str, Any]:
             "Body": {"Text": {"Data": f"tuned {tuned:.4f}, base {base:.4f}"}},
         },
     )
+    time.sleep(float(os.environ.get("LINGER_SECONDS", "0")))
     return {"statusCode": 200, "deleteProvisionedThroughput": not is_better}
 
 
