@@ -13,7 +13,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeGuard
 
 _Value = Any  # JSON
 _Matcher = Callable[[_Value], bool]
@@ -181,7 +181,7 @@ def _matcher(value: _Value) -> _Matcher:
     return make(operand)
 
 
-def _is_number(value: _Value) -> bool:
+def _is_number(value: _Value) -> TypeGuard[float]:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 

@@ -6,9 +6,9 @@ a kind regardless of case, as AWS has it. Policies of AWS itself are files, not 
 """
 
 from sqlalchemy import (
-    DDL,
     BigInteger,
     Column,
+    Connection,
     ForeignKey,
     Index,
     Integer,
@@ -123,8 +123,8 @@ iam_settings = Table(
     Column("name", Text, primary_key=True),
     Column("value", Text, nullable=False),
 )
-event.listen(
-    iam_settings,
-    "after_create",
-    DDL("INSERT INTO iam_settings (name, value) VALUES ('generation', '0')"),
-)
+
+
+@event.listens_for(iam_settings, "after_create")
+def _begin_generations(_table: Table, connection: Connection, **_options: object) -> None:
+    connection.execute(iam_settings.insert().values(name="generation", value="0"))
