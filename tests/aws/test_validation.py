@@ -104,3 +104,33 @@ def test_a_hostile_value_is_refused_in_time() -> None:
     message("bedrock", "CreateModelCustomizationJob", {"jobName": "a" + "-" * 61 + "!"})
     assert "at 'jobName'" in found
     assert time.monotonic() - started < 2
+
+
+def test_statuses_of_executions_are_listed_in_the_order_of_aws() -> None:
+    machine = "arn:aws:states:us-east-1:123456789012:stateMachine:a"
+    found = message(
+        "stepfunctions", "ListExecutions", {"stateMachineArn": machine, "statusFilter": "DONE"}
+    )
+    assert found == (
+        f"1 validation error detected: Value 'DONE' at 'statusFilter' {FAILED} Member must satisfy enum value set: "
+        "[SUCCEEDED, TIMED_OUT, PENDING_REDRIVE, ABORTED, FAILED, RUNNING]"
+    )
+
+
+def test_too_many_routes_are_shown_by_the_name_of_their_kind() -> None:
+    machine = "arn:aws:states:us-east-1:123456789012:stateMachine:a"
+    routes = [
+        {"stateMachineVersionArn": f"{machine}:{number}", "weight": weight}
+        for number, weight in ((1, 50), (2, 30), (3, 20))
+    ]
+    found = message(
+        "stepfunctions", "CreateStateMachineAlias", {"name": "live", "routingConfiguration": routes}
+    )
+    shown = ", ".join(
+        f"RoutingConfigurationListItem(stateMachineVersionArn={machine}:{number}, weight={weight})"
+        for number, weight in ((1, 50), (2, 30), (3, 20))
+    )
+    assert found == (
+        f"1 validation error detected: Value '[{shown}]' at 'routingConfiguration' {FAILED} "
+        "Member must have length less than or equal to 2"
+    )

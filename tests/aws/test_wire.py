@@ -59,7 +59,8 @@ def test_a_query_error_uses_the_modelled_code_and_status() -> None:
     response = serialize_error(route("iam", "GetRole"), error, "id")
     assert response.status == 404
     assert isinstance(response.body, bytes)
-    assert b"<Code>NoSuchEntity</Code><Message>No such &lt;role&gt;</Message>" in response.body
+    assert b"<Code>NoSuchEntity</Code>\n" in response.body
+    assert b"<Message>No such &lt;role&gt;</Message>\n" in response.body
     assert b'xmlns="https://iam.amazonaws.com/doc/2010-05-08/"' in response.body
 
 

@@ -30,6 +30,19 @@ _SHOWN_CHARACTERS = 1024
 _SENSITIVE = "***"
 # Services with a word of their own for a request that breaks the model.
 _OWN_CODES = {"logs": "InvalidParameterException"}
+# Enumerations of which AWS lists the values in an order that is not the model's.
+_OWN_ORDERS = {
+    "ExecutionStatus": (
+        "SUCCEEDED",
+        "TIMED_OUT",
+        "PENDING_REDRIVE",
+        "ABORTED",
+        "FAILED",
+        "RUNNING",
+    ),
+}
+# Structures that AWS shows by their name.
+_SHOWN_BY_NAME = frozenset({"RoutingConfigurationListItem"})
 # S3 says no more of a document that does not fit.
 MALFORMED_XML = (
     "The XML you provided was not well-formed or did not validate against our published schema"
@@ -91,6 +104,12 @@ def _display(value: Any) -> str:
     return str(value)
 
 
+def _named(name: str, structure: Any) -> str:
+    """Return a structure as AWS shows those of _SHOWN_BY_NAME."""
+    members = ", ".join(f"{key}={_display(item)}" for key, item in structure.items())
+    return f"{name}({members})"
+
+
 def _shown(value: Any, is_sensitive: bool) -> str:
     text = _SENSITIVE if is_sensitive else _display(value)
     if len(text) > _SHOWN_CHARACTERS:
@@ -143,7 +162,9 @@ def _scalar_constraints(shape: Shape) -> _Scalar | None:
         rules += _size_rules(traits, "length", len)
         if kind == "string" and "enum" in traits:
             allowed = frozenset(traits["enum"])
-            names = ", ".join(traits["enum"])
+            own = _OWN_ORDERS.get(shape.name, ())
+            listed = own if allowed == frozenset(own) else traits["enum"]
+            names = ", ".join(listed)
             rules.append((allowed.__contains__, f"Member must satisfy enum value set: [{names}]"))
         source = traits.get("pattern")
         # A pattern that anything satisfies costs time and says nothing.
@@ -282,12 +303,16 @@ class _Members:
         self._plain = _scalar_constraints(member)
         self._nested = None if self._plain is not None else compile_member(member)
         self._sensitive = bool(shape.metadata.get("sensitive") or member.metadata.get("sensitive"))
+        self._shown_name = member.name if member.name in _SHOWN_BY_NAME else ""
 
     def check_size(self, collection: Any, path: str, errors: list[str]) -> None:
         """Check the number of members."""
         for holds, words in self._size:
             if not holds(collection):
-                errors.append(_failure(_shown(collection, self._sensitive), path, words))
+                items = collection
+                if self._shown_name:
+                    items = [_named(self._shown_name, item) for item in collection]
+                errors.append(_failure(_shown(items, self._sensitive), path, words))
 
     def check(
         self, members: Iterable[tuple[Any, Any]], collection: Any, path: str, errors: list[str]

@@ -131,8 +131,8 @@ def _groups(configuration: Mapping[str, Any]) -> list[str]:
 
 
 def _stream(row: ExecutionRow) -> str:
-    """Return the log stream of an execution: by its machine and the minute that it began in."""
+    """Return the log stream of an execution: one for what a machine begins within an hour."""
     begun = datetime.fromtimestamp(row.started_us / 1e6, UTC)
     machine = row.machine_arn.split(":", 6)[6]
-    short = hashlib.sha256(row.arn.encode()).hexdigest()[:8]
-    return f"states/{machine}/{begun:%Y-%m-%d-%H-%M}/{short}"
+    short = hashlib.sha256(row.machine_arn.encode()).hexdigest()[:8]
+    return f"states/{machine}/{begun:%Y-%m-%d-%H}-00/{short}"

@@ -85,6 +85,40 @@ def test_every_event_is_in_the_log_group_with_its_data(
     assert json.loads(messages[-1]["details"]["output"]) == {"Arg1": "argument1"}
 
 
+def test_runs_of_a_machine_share_a_stream_beside_the_one_that_aws_leaves(
+    server: ComposedServer, client: Any, make: MakeMachine, group: str
+) -> None:
+    logs = server.client("logs")
+    machine = make(loggingConfiguration=to_group(group, "ALL"))["stateMachineArn"]
+    (left,) = logs.describe_log_streams(logGroupName=group)["logStreams"]
+    assert left["logStreamName"] == (
+        "log_stream_created_by_aws_to_validate_log_delivery_subscriptions"
+    )
+    client.update_state_machine(
+        stateMachineArn=machine, loggingConfiguration=to_group(group, "ALL", data=False)
+    )
+    executions = [client.start_execution(stateMachineArn=machine)["executionArn"] for _ in "ab"]
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while len(logs.filter_log_events(logGroupName=group)["events"]) < 8:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    names = [
+        item["logStreamName"]
+        for item in logs.describe_log_streams(logGroupName=group)["logStreams"]
+    ]
+    assert names[0] == left["logStreamName"]
+    # Two where an hour ended between the two.
+    assert len(names) in (2, 3)
+    messages = [
+        json.loads(event["message"])
+        for name in names[1:]
+        for event in logs.get_log_events(
+            logGroupName=group, logStreamName=name, startFromHead=True
+        )["events"]
+    ]
+    assert {message["execution_arn"] for message in messages} == set(executions)
+
+
 def test_a_level_of_errors_leaves_the_rest_and_data_out(
     server: ComposedServer, client: Any, make: MakeMachine, group: str
 ) -> None:

@@ -5,6 +5,7 @@ A form is flat ("Tags.member.1.Key=x"); it is first folded into a tree along its
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
@@ -29,7 +30,8 @@ from outcrop.aws.protocols.xml_shapes import (
 if TYPE_CHECKING:
     from botocore.model import OperationModel, ServiceModel, Shape
 
-_DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'
+# Between one tag and the next; text has no bare "<" or ">".
+_TAGS_MEET = re.compile(r"(?<=>)(?=<)")
 # A node of the tree: its own text stands under the empty name.
 _Tree = dict[str, Any]
 
@@ -153,7 +155,7 @@ class Query:
     def compile_serializer(self, operation: OperationModel) -> ResponseSerializer:
         """Return a function from a result and a request id to <…Response><…Result>…."""
         name, shape = operation.name, operation.output_shape
-        opening = f"{_DECLARATION}<{name}Response{_xmlns(self._namespace)}>"
+        opening = f"<{name}Response{_xmlns(self._namespace)}>"
         closing = f"</RequestId></ResponseMetadata></{name}Response>"
         write: Callable[[Any], str] = lambda _result: ""  # noqa: E731  # the same type as below
         if shape is not None:
@@ -161,11 +163,13 @@ class Query:
             write = self._encoder.compile_members(shape, shape.members, wrapper)
 
         def serialize(result: Any, request_id: str) -> HttpResponse:
-            body = (
+            body = indented(
                 f"{opening}{write(result)}<ResponseMetadata><RequestId>{request_id}{closing}"
-            ).encode("utf-8", "replace")
+            )
             return HttpResponse(
-                200, [("x-amzn-RequestId", request_id), ("Content-Type", "text/xml")], body
+                200,
+                [("x-amzn-RequestId", request_id), ("Content-Type", "text/xml")],
+                body.encode("utf-8", "replace"),
             )
 
         return serialize
@@ -173,6 +177,30 @@ class Query:
     def serialize_error(self, error: ErrorReply) -> HttpResponse:
         """Return the error in an <ErrorResponse> of the service's namespace."""
         return serialize_error(error, self._namespace)
+
+
+def indented(xml: str) -> str:
+    """Return XML with each element on lines of its own, as AWS writes it; its length shows in histories of executions.
+
+    An element of text alone stays on one line.
+    """
+    lines: list[str] = []
+    depth = 0
+    follows_opening = False
+    for piece in _TAGS_MEET.split(xml):
+        # "<a>text</a>" or "<a/>", "</a>", "<a>"
+        is_closing = piece.startswith("</")
+        if is_closing:
+            depth -= 1
+            if follows_opening:
+                lines[-1] += piece
+            else:
+                lines.append(f"{'  ' * depth}{piece}")
+        else:
+            lines.append(f"{'  ' * depth}{piece}")
+        follows_opening = not is_closing and "</" not in piece and not piece.endswith("/>")
+        depth += follows_opening
+    return "\n".join(lines) + "\n"
 
 
 def _xmlns(namespace: str) -> str:
@@ -189,8 +217,8 @@ def serialize_error(error: ErrorReply, namespace: str) -> HttpResponse:
         written = XmlEncoder().compile_members(error.shape, error.shape.members, "Error")(members)
         extra = written.removeprefix("<Error>").removesuffix("</Error>")
     message = f"<Message>{escape_text(error.message)}</Message>" if error.message else ""
-    body = (
-        f"{_DECLARATION}<ErrorResponse{_xmlns(namespace)}><Error>"
+    body = indented(
+        f"<ErrorResponse{_xmlns(namespace)}><Error>"
         f"<Type>{'Sender' if error.sender_fault else 'Receiver'}</Type>"
         f"<Code>{escape_text(error.code)}</Code>{message}{extra}</Error><RequestId>{error.request_id}</RequestId></ErrorResponse>"
     )
