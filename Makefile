@@ -56,7 +56,7 @@ test: setup  ## everything a change must pass, under 15 minutes on 2 cores
 test-slow: setup  ## the heavier suites: kills, large data, real data
 	$(BIN)/pytest -m slow
 
-terraform: setup  ## the example's life under the real terraform: apply, plan, change, import, destroy
+terraform: setup  ## the examples' lives under the real terraform: apply, plan, change, import, destroy
 	$(BIN)/python tools/run_terraform.py
 
 bench: setup .venv-bench/.installed  ## ours and the peers side by side, one script per claim

@@ -1,8 +1,8 @@
-"""Record what Terraform's AWS provider asks the server, and what it is answered, into tests/terraform/recording.json.
+"""Record what Terraform's AWS provider asks the server, and what it is answered, into tests/terraform/recordings/.
 
-    python tools/record_terraform.py
+    python tools/record_terraform.py [NAME …]      # folders of examples/; all without any
 
-Needs what tools/run_terraform.py needs. Run it when examples/terraform changes, and read the difference: a change in
+Needs what tools/run_terraform.py needs. Run it when an example changes, and read the difference: a change in
 what is recorded as an answer is a change of the server. Signatures, times of requests and secret keys are left out.
 """
 
@@ -18,9 +18,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from run_terraform import ROOT, OwnServer, Terraform
+from run_terraform import ROOT, Example, OwnServer, Terraform, chosen
 
-RECORDING = ROOT / "tests" / "terraform" / "recording.json"
+RECORDINGS = ROOT / "tests" / "terraform" / "recordings"
 # Signed anew, or the machine's own: not part of what was asked.
 DROPPED = re.compile(
     r"authorization|amz-sdk-.*|user-agent|host|accept-encoding|content-length|expect|connection"
@@ -29,23 +29,30 @@ DROPPED = re.compile(
 KEPT_IN_ANSWERS = re.compile(r"content-type|etag|x-amz-(?!request-id|id-2).*")
 HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "date", "server"}
 SCOPE = re.compile(r"Credential=[^/]+/\d+/(?P<region>[^/]+)/(?P<service>[^/]+)/")
+# Where functions' code is read: a URL that was good for ten minutes, signed.
+LOCATION = re.compile(r'(\\"Location\\": ?\\")https?:[^"]*(\\")')
 SECRET_KEY = re.compile(r"<SecretAccessKey>([^<]+)</SecretAccessKey>")
 # What differs between two answers that say the same.
-PASSING = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z|\b1\d{9}(\.\d+)?\b|<(RequestId|HostId)>[^<]*</\2>")
+PASSING = re.compile(
+    r"\d{4}-\d\d-\d\dT[\d:.]+Z|\b1\d{9}(\.\d+)?\b|<(RequestId|HostId)>[^<]*</\2>"
+    r'|"Location\\":\s?\\"[^"]*"'
+)
 
 READS = re.compile(r'"method": "(GET|HEAD)"|[."=](Get|List|Describe)[A-Z]')
 
 
 class Recorder:
-    """What went by, in order; reads whose answer is the one they had last are kept once.
+    """What went by, in order, but for reads that only wait.
 
-    Waiting is such reads, and so is most of what a plan asks.
+    Of reads of the same between two writes the last answer is kept: a server that is quicker than this one skips the
+    answers before. Reads whose answer is the one they had last are left out; so is most of what a plan asks.
     """
 
     def __init__(self) -> None:
         self.calls: list[dict[str, Any]] = []
         self.step = ""
         self._last: dict[str, str] = {}
+        self._since_write: dict[str, dict[str, Any]] = {}
         self._lock = threading.Lock()
 
     def add(self, asked: dict[str, Any], answered: dict[str, Any]) -> None:
@@ -53,14 +60,24 @@ class Recorder:
         question = json.dumps(asked, sort_keys=True)
         answer = PASSING.sub("", json.dumps(answered, sort_keys=True))
         with self._lock:
-            if READS.search(question) and self._last.get(question) == answer:
+            is_read = READS.search(question) is not None
+            if is_read and self._last.get(question) == answer:
                 return
             self._last[question] = answer
-            self.calls.append({"step": self.step, **asked, "answer": answered})
+            if is_read and question in self._since_write:
+                self._since_write[question]["answer"] = answered
+                return
+            call = {"step": self.step, **asked, "answer": answered}
+            self.calls.append(call)
+            if is_read:
+                self._since_write[question] = call
+            else:
+                self._since_write.clear()
 
     def write(self, path: Path) -> None:
-        """Write a call a line, with secret keys replaced by as many x."""
+        """Write a call a line, without signed URLs and with secret keys replaced by as many x."""
         text = ",\n".join(json.dumps(call, ensure_ascii=False) for call in self.calls)
+        text = LOCATION.sub(r"\1somewhere\2", text)
         for secret in set(SECRET_KEY.findall(text)):
             text = text.replace(secret, "x" * len(secret))
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -158,23 +175,30 @@ def recording_proxy(recorder: Recorder, endpoint: str) -> Iterator[str]:
         proxy.shutdown()
 
 
-def main() -> None:
-    """Record the example's whole life."""
+def record(example: Example) -> None:
+    """Record an example's whole life."""
     recorder = Recorder()
     with (
         tempfile.TemporaryDirectory(prefix="outcrop-terraform-") as folder,
         OwnServer(Path(folder) / "home") as server,
         recording_proxy(recorder, server.endpoint) as proxy,
     ):
-        terraform = Terraform(Path(folder) / "work", proxy, server.variables)
+        terraform = Terraform(example, Path(folder) / "work", proxy, server.variables)
         terraform.initialize()
         # One at a time, so that the order in the recording is one that can be played back.
         for name, arguments in terraform.steps("-parallelism=1"):
             recorder.step = name
             terraform(*arguments)
-            print(f"{name:<32} {len(recorder.calls):>5} calls so far", flush=True)
-    recorder.write(RECORDING)
-    print(f"{RECORDING.relative_to(ROOT)}: {RECORDING.stat().st_size // 1024} KiB")
+            print(f"{name:<48} {len(recorder.calls):>5} calls so far", flush=True)
+    recording = RECORDINGS / f"{example.name}.json"
+    recorder.write(recording)
+    print(f"{recording.relative_to(ROOT)}: {recording.stat().st_size // 1024} KiB")
+
+
+def main() -> None:
+    """Record the examples that are named, or all."""
+    for example in chosen():
+        record(example)
 
 
 if __name__ == "__main__":

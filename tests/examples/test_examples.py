@@ -87,3 +87,29 @@ def test_the_aws_cli_example_runs_from_upload_to_delete(
     assert "step_wise_training_metrics.csv" in ran.stdout
     assert '"stopReason"' in ran.stdout
     assert_nothing_is_left(example_server)
+
+
+def test_the_aws_cli_example_of_a_workflow_runs_and_leaves_nothing(
+    example_server: RunningServer,
+) -> None:
+    assert (AWS_CLI / "aws").exists(), "make setup installs the AWS CLI"
+    variables = shell_of(example_server)
+    variables["PATH"] = f"{AWS_CLI}:{variables['PATH']}"
+    ran = subprocess.run(
+        ["bash", str(ROOT / "examples" / "aws-cli-workflow.sh")],
+        env=variables,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert '{"size": 5, "is_large": false}' in ran.stdout
+    assert '{"size":2000000,"is_large":true}' in ran.stdout
+    assert "measured 2000000" in ran.stdout
+    assert_nothing_is_left(example_server)
+    assert example_server.client("lambda").list_functions()["Functions"] == []
+    assert example_server.client("stepfunctions").list_state_machines()["stateMachines"] == []
+    assert example_server.client("events").list_rules()["Rules"] == []
+    assert example_server.client("sns").list_topics()["Topics"] == []
+    assert example_server.client("logs").describe_log_groups()["logGroups"] == []

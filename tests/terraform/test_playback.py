@@ -1,4 +1,4 @@
-"""What Terraform's AWS provider asked over the life of examples/terraform, asked again."""
+"""What Terraform's AWS provider asked over the life of the examples, asked again."""
 
 import contextlib
 import json
@@ -9,25 +9,48 @@ from typing import Any
 import pytest
 from botocore.credentials import Credentials
 
+from run_terraform import EXAMPLES
 from support.running_server import RunningServer, running_server
 from terraform.playback import Playback
 
-RECORDING = Path(__file__).parent / "recording.json"
+RECORDINGS = Path(__file__).parent / "recordings"
+SERVICES = {
+    "terraform": {"bedrock", "iam", "kms", "s3", "secretsmanager", "sts"},
+    "terraform-workflow": {
+        "bedrock",
+        "events",
+        "iam",
+        "lambda",
+        "logs",
+        "s3",
+        "ses",
+        "sns",
+        "states",
+        "sts",
+    },
+}
 STEPS = ["apply", "plan", "change", "plan after the change", "plan after the imports", "destroy"]
 KEY = "arn:aws:kms:us-east-1:000000000000:key/"
 THEN = KEY + "11111111-1111-4111-8111-111111111111"
 NOW = KEY + "22222222-2222-4222-8222-222222222222"
 
 
-@pytest.fixture(scope="module")
-def recorded() -> list[dict[str, Any]]:
-    calls: list[dict[str, Any]] = json.loads(RECORDING.read_text())
+@pytest.fixture(params=sorted(SERVICES))
+def example(request: pytest.FixtureRequest) -> str:
+    """Name of an example's folder."""
+    name: str = request.param
+    return name
+
+
+@pytest.fixture
+def recorded(example: str) -> list[dict[str, Any]]:
+    calls: list[dict[str, Any]] = json.loads((RECORDINGS / f"{example}.json").read_text())
     return calls
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    with running_server(tmp_path_factory.mktemp("terraform") / "home") as started:
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[RunningServer]:
+    with running_server(tmp_path / "home") as started:
         yield started
 
 
@@ -54,26 +77,25 @@ def test_the_provider_is_answered_as_when_it_was_recorded(
     assert different == [], "\n".join(different[:10])
 
 
-def test_the_recording_holds_the_whole_life_of_the_example(recorded: list[dict[str, Any]]) -> None:
+def test_the_recording_holds_the_whole_life_of_the_example(
+    example: str, recorded: list[dict[str, Any]]
+) -> None:
     steps = list(dict.fromkeys(call["step"] for call in recorded))
     assert [step for step in steps if not step.startswith("import")] == STEPS
-    assert {call["service"] for call in recorded} >= {
-        "bedrock",
-        "iam",
-        "kms",
-        "s3",
-        "secretsmanager",
-        "sts",
-    }
+    assert {call["service"] for call in recorded} >= SERVICES[example]
 
 
-def test_the_recording_holds_no_secret_key(recorded: list[dict[str, Any]]) -> None:
+def test_every_example_is_recorded() -> None:
+    assert {path.stem for path in RECORDINGS.iterdir()} == set(SERVICES) == set(EXAMPLES)
+
+
+def test_the_recordings_hold_no_secret_key(recorded: list[dict[str, Any]], example: str) -> None:
     text = json.dumps(recorded)
     keys = text.count("<SecretAccessKey>")
-    assert keys > 0
+    assert (keys > 0) == (example == "terraform")
     assert text.count(f"<SecretAccessKey>{'x' * 40}<") == keys
     # The example keeps the engineer's key as a secret, which is read back.
-    assert text.count("x" * 40) >= keys + 2
+    assert text.count("x" * 40) >= keys + 2 * (keys > 0)
     assert "Signature=" not in text
 
 

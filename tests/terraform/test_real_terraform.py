@@ -1,4 +1,4 @@
-"""The example under the real terraform, where it is installed and can get its provider."""
+"""The examples under the real terraform, where it is installed and can get its provider."""
 
 import shutil
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from run_terraform import OwnServer, Terraform, TerraformFailed
+from run_terraform import EXAMPLES, OwnServer, Terraform, TerraformFailed
 
 pytestmark = [
     pytest.mark.slow,
@@ -20,10 +20,11 @@ def server(tmp_path: Path) -> Iterator[OwnServer]:
         yield started
 
 
-def test_the_example_applies_changes_imports_and_is_destroyed_without_drift(
-    server: OwnServer, tmp_path: Path
+@pytest.mark.parametrize("example", sorted(EXAMPLES))
+def test_an_example_applies_changes_imports_and_is_destroyed_without_drift(
+    example: str, server: OwnServer, tmp_path: Path
 ) -> None:
-    terraform = Terraform(tmp_path / "work", server.endpoint, server.variables)
+    terraform = Terraform(EXAMPLES[example], tmp_path / "work", server.endpoint, server.variables)
     try:
         terraform.initialize()
     except TerraformFailed as failure:
