@@ -8,22 +8,31 @@ import sys
 import time
 import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner, Result
 
 from outcrop.bundled.workflow.function import curves
 from outcrop.cli.connection import find_server
 from outcrop.cli.customization_workflow import package, runs
 from outcrop.cli.customization_workflow.caller import Caller
+from outcrop.cli.customization_workflow.deployment import Wishes, deploy
 from outcrop.cli.customization_workflow.layout import Layout
-from outcrop.cli.demonstration import following
+from outcrop.cli.demonstration import examples, following, run
 from outcrop.cli.demonstration.examples import BUNDLED_FOLDER
+from outcrop.cli.demonstration.hyperparameters import Chosen
 from outcrop.cli.main import app
+from outcrop.cli.terminal import CommandFailed
+from outcrop.config import Settings
 from outcrop.evaluation.significance import paired_interval
+from outcrop.functions import walls
+from outcrop.functions.code import FunctionsRefused
 from outcrop.workflows.asl.validation import validate
+from support.composed_server import ComposedServer
 from support.running_server import RunningServer, running_server
 
 NAME = "tried"
@@ -72,15 +81,15 @@ def lines(name: str, count: int) -> bytes:
         return b"".join(itertools.islice(file, count))
 
 
-def start(layout: Layout, run: str, train: bytes, held_out: bytes) -> runs.Execution:
-    uris = runs.upload(layout, run, {"train.jsonl": train, "heldout.jsonl": held_out})
+def start(layout: Layout, name: str, train: bytes, held_out: bytes) -> runs.Execution:
+    uris = runs.upload(layout, name, {"train.jsonl": train, "heldout.jsonl": held_out})
     request = {
         "BaseModelIdentifier": "outcrop.nano-v1:0",
         "TrainingData": uris["train.jsonl"],
         "HeldOutData": uris["heldout.jsonl"],
         "HyperParameters": {"epochCount": "1"},
     }
-    return runs.start(layout, run, request)
+    return runs.start(layout, name, request)
 
 
 def ended(execution: runs.Execution) -> dict[str, Any]:
@@ -97,8 +106,8 @@ def mails(server: RunningServer, subject: str) -> list[dict[str, Any]]:
     return [mail for mail in found if mail["subject"] == subject]
 
 
-def throughputs(layout: Layout, run: str) -> list[str]:
-    listed = layout.caller.client("bedrock").list_provisioned_model_throughputs(nameContains=run)
+def throughputs(layout: Layout, name: str) -> list[str]:
+    listed = layout.caller.client("bedrock").list_provisioned_model_throughputs(nameContains=name)
     return [item["provisionedModelName"] for item in listed["provisionedModelSummaries"]]
 
 
@@ -287,6 +296,56 @@ def test_a_caller_of_the_shell_needs_permissions_of_its_own(
     assert refused.exit_code == 1
     assert "error: " in refused.stderr
     assert "Traceback" not in refused.stderr
+
+
+def test_a_server_that_refuses_functions_is_found_out_when_deploying(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running = ComposedServer(tmp_path / "home").start()
+
+    async def refuse(*_: Any, **__: Any) -> None:
+        raise FunctionsRefused("Functions are not run here, as a wall around them is missing")
+
+    monkeypatch.setattr(running.platform.functions, "invoke", refuse)
+    caller = Caller(
+        "us-east-1",
+        running.root_key.account_id,
+        lambda service: running.client(service, region="us-east-1"),
+    )
+    try:
+        with pytest.raises(CommandFailed, match="a wall around them is missing"):
+            deploy(Layout(caller, "refused"), Wishes(), lambda _: None)
+    finally:
+        running.stop()
+
+
+def test_the_demo_does_without_walls_only_on_a_server_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[list[str]] = []
+
+    @contextmanager
+    def noted(_settings: Settings, _log: Path, flags: list[str]) -> Iterator[None]:
+        started.append(flags)
+        yield
+
+    missing = walls.Wall("namespaces", stands=False, detail="Operation not permitted")
+    monkeypatch.setattr(walls, "probe", lambda: (missing,))
+    monkeypatch.setattr(run, "server_on", noted)
+    plan = run.Plan(
+        Settings(home=tmp_path), examples.Source(), "outcrop.nano-v1:0", Chosen(), tmp_path / "log"
+    )
+    console = Console(file=io.StringIO(), width=200)
+    with run._server(plan, console):
+        pass
+    assert started == [["--function-isolation", "none"]]
+    assert isinstance(console.file, io.StringIO)
+    assert len(console.file.getvalue().splitlines()) == 1
+    assert "runs without any" in console.file.getvalue()
+    monkeypatch.setattr(run, "running_server", lambda _settings: object())
+    with run._server(plan, console):
+        pass
+    assert started[1] == []
 
 
 def test_removing_keeps_data_unless_told_and_leaves_nothing_else(server: RunningServer) -> None:

@@ -179,13 +179,13 @@ def _scores(
 
 
 def _loss(base: Sequence[Response], custom: Sequence[Response], seed: int) -> Measure | None:
-    sides = [
+    before, after = (
         [response.likelihood.loss for response in side if response.likelihood is not None]
         for side in (base, custom)
-    ]
-    if any(len(side) < len(base) for side in sides):
+    )
+    if min(len(before), len(after)) < len(base):
         return None
-    return _measure(*sides, seed)
+    return _measure(before, after, seed)
 
 
 def _measure(base: Sequence[float], custom: Sequence[float], seed: int) -> Measure:

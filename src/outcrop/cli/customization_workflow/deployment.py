@@ -10,6 +10,7 @@ from typing import Any
 
 from outcrop.cli.customization_workflow import package
 from outcrop.cli.customization_workflow.layout import Layout, Role
+from outcrop.cli.terminal import CommandFailed, refusal
 
 _POLICY = "workflow"
 _RUNTIME = "python3.12"
@@ -53,6 +54,9 @@ def deploy(layout: Layout, wishes: Wishes, tell: Tell) -> None:
 
     Args:
         tell: is told of each part that was made or changed.
+
+    Raises:
+        CommandFailed: the function does not run there.
     """
     for bucket in (layout.data_bucket, layout.results_bucket):
         _put_bucket(layout, bucket, tell)
@@ -63,6 +67,7 @@ def deploy(layout: Layout, wishes: Wishes, tell: Tell) -> None:
     if layout.sender:
         _put_sender(layout, tell)
     _put_function(layout, tell)
+    _check_function(layout)
     values = {
         "FunctionArn": layout.function_arn,
         "ResultsBucket": layout.results_bucket,
@@ -160,6 +165,20 @@ def _put_function(layout: Layout, tell: Tell) -> None:
         functions.update_function_configuration(FunctionName=name, **configuration)
         waiter.wait(FunctionName=name, WaiterConfig=_WAIT)
         tell(f"function {name}: its configuration")
+
+
+def _check_function(layout: Layout) -> None:
+    """Call the function once: better refused now than after hours of training."""
+    functions = layout.caller.client("lambda")
+    try:
+        answer = functions.invoke(
+            FunctionName=layout.function, Payload=json.dumps({"Step": "Check"})
+        )
+    except functions.exceptions.ServiceException as error:
+        raise CommandFailed(refusal(error), "`outcrop doctor` says what is missing") from error
+    if "FunctionError" in answer:
+        reason = answer["Payload"].read().decode(errors="replace")
+        raise CommandFailed(f"the function {layout.function} fails: {reason}")
 
 
 def _put_machine(  # noqa: PLR0913, PLR0917  # what a machine consists of
