@@ -1,9 +1,16 @@
+import asyncio
+import os
 import re
+import signal
+from collections.abc import Mapping
 
 import pytest
 
+from outcrop.aws.trace_header import read_lineage, trace_of
 from outcrop.functions import records
-from support.functions import Sample
+from outcrop.functions.environment import State
+from outcrop.functions.walls import Wall
+from support.functions import Sample, require
 
 REQUEST = "11111111-2222-4333-8444-555555555555"
 
@@ -167,3 +174,32 @@ def test_ends_are_worded_as_aws_words_them() -> None:
     assert records.exit_reason(7 << 8) == "with error: exit status 7"
     assert records.exit_reason(9) == "with error: signal: killed"
     assert records.exit_reason(11 | 0x80) == "with error: signal: segmentation fault"
+
+
+async def test_an_event_whose_sandbox_is_killed_is_handled_in_another_as_the_same_work(
+    sample: Sample, tried_walls: Mapping[str, Wall]
+) -> None:
+    require(tried_walls, "namespaces")
+    code = sample.code("""
+        import os, time
+        def handler(event, context):
+            while event == "wait" and not os.path.exists("go"):
+                time.sleep(0.01)
+            return os.environ.get("_X_AMZN_TRACE_ID")
+        """)
+    await sample.answer(code)
+    first = trace_of(REQUEST)
+    under_way = asyncio.ensure_future(sample.answer(code, "wait", trace_id=first))
+    pool = sample.host._pool
+    assert pool is not None
+    while not (busy := [item for item in pool.processes() if item.state is State.BUSY]):  # noqa: ASYNC110  # nobody tells
+        await asyncio.sleep(0.01)
+    assert busy[0]._started is not None
+    os.kill(busy[0]._started.process, signal.SIGKILL)
+    sample.write("", "go")
+
+    earlier, later = read_lineage(first), read_lineage(await under_way)
+    assert earlier is not None
+    assert later is not None
+    assert later.root == earlier.root
+    assert later.run != earlier.run

@@ -123,3 +123,7 @@ class PackageError(OutcropError):
 
 class FunctionNotStarted(OutcropError):
     """The process of a function could not be started; no fault of its code."""
+
+
+class SandboxLost(FunctionNotStarted):
+    """What keeps the process of a function was killed, which its code cannot do: another may run it."""

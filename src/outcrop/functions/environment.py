@@ -16,7 +16,7 @@ from enum import Enum, auto
 from typing import Any
 
 from outcrop.functions import records, usage
-from outcrop.functions.code import FunctionCode, FunctionNotStarted
+from outcrop.functions.code import FunctionCode, FunctionNotStarted, SandboxLost
 from outcrop.functions.doors import Doors
 from outcrop.functions.jobs import FailedStart, Job, Outcome
 from outcrop.functions.launching import Started, python_folders, runtime
@@ -93,6 +93,7 @@ class Environment:
         self._done: asyncio.Future[tuple[bytes, str, str]] | None = None
         self._sent = 0.0
         self._fate: tuple[str, str] | None = None  # error type and reason, when we end it
+        self._is_stopped = False  # by us
         self._exit_status: int | None = None
         self._processes: tuple[int, ...] = ()
         self._is_frozen = False
@@ -146,6 +147,7 @@ class Environment:
 
     def stop(self) -> None:
         """End the process, with all that it started; a job that runs ends in an error."""
+        self._is_stopped = True
         if self._started is None:
             self._gone(-1)
         else:
@@ -429,7 +431,11 @@ class Environment:
             if self._reader is not None:
                 self._reader.close()
         error_type, reason = self._end_of_process(status)
-        if was_starting:
+        if self._was_lost(status):
+            for future in (self._ready, self._done):
+                if future is not None and not future.done():
+                    future.set_exception(SandboxLost("It was killed from outside."))
+        elif was_starting:
             if self._ready is not None and not self._ready.done():
                 failed = self._failed_start(
                     lambda request_id: records.exited(request_id, error_type, reason)[0],
@@ -445,6 +451,13 @@ class Environment:
         self._doors.close()
         shutil.rmtree(self._folder, ignore_errors=True)
         self._on_ended(self)
+
+    def _was_lost(self, status: int) -> bool:
+        """Whether nobody in the sandbox can have ended it: its process 1 takes no signals from within."""
+        if self._is_stopped or self._exit_status is not None:
+            return False
+        is_walled = NAMESPACES in self._surroundings.walls
+        return is_walled and (status == -1 or os.WIFSIGNALED(status))
 
     def _end_of_process(self, status: int) -> tuple[str, str]:
         if self._fate is not None:

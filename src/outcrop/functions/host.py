@@ -10,8 +10,10 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from outcrop.aws.trace_header import read_lineage, trace_of
 from outcrop.config import Settings
 from outcrop.functions import images, records
 from outcrop.functions.code import (
@@ -22,6 +24,7 @@ from outcrop.functions.code import (
     Invocation,
     OnLog,
     PackageError,
+    SandboxLost,
 )
 from outcrop.functions.jobs import FailedStart, Job, Outcome
 from outcrop.functions.launching import Launcher, link_runtime
@@ -43,6 +46,7 @@ __all__ = [
 
 _LOOPBACK = "127.0.0.1"
 _PART_OF_MEMORY_FOR_TEMPORARY = 4
+_MOST_SANDBOXES = 3  # that may be killed around one invocation before it fails
 
 Credentials = Callable[[FunctionCode], Mapping[str, str]]
 
@@ -175,15 +179,25 @@ class FunctionHost:
     async def _run(self, code: FunctionCode, job: Job) -> Invocation:
         try:
             pool = self._pool or await self._prepared()
-            taken = await pool.take(code)
-            if isinstance(taken, FailedStart):
-                return _not_started(code, job, taken)
-            outcome = await taken.run(job)
-            return _invocation(code, job, outcome, taken.log_stream)
+            for remaining in reversed(range(_MOST_SANDBOXES)):
+                try:
+                    return await self._run_once(pool, code, job)
+                except SandboxLost:
+                    if self._is_closed or not remaining:
+                        raise
+                    job = replace(job, trace_id=_another_run(job.trace_id))
+            raise AssertionError("the last sandbox answered or was lost")
         finally:
             self._running[code.arn] -= 1
             if not self._running[code.arn]:
                 del self._running[code.arn]
+
+    async def _run_once(self, pool: Pool, code: FunctionCode, job: Job) -> Invocation:
+        taken = await pool.take(code)
+        if isinstance(taken, FailedStart):
+            return _not_started(code, job, taken)
+        outcome = await taken.run(job)
+        return _invocation(code, job, outcome, taken.log_stream)
 
     def _refuse_too_many(self, code: FunctionCode) -> None:
         if self._is_closed:
@@ -239,6 +253,12 @@ def _is_loopback(host: str) -> bool:
 
 def _reachable(host: str) -> str:
     return _LOOPBACK if host in {"0.0.0.0", "::"} else host  # noqa: S104  # compared, not listened on
+
+
+def _another_run(trace_id: str) -> str:
+    """Return the header of the same work done again, which tells its calls from those of the first time."""
+    lineage = read_lineage(trace_id)
+    return trace_id if lineage is None else trace_of(lineage.root.removeprefix("1-"))
 
 
 def _invocation(code: FunctionCode, job: Job, outcome: Outcome, log_stream: str) -> Invocation:
