@@ -38,7 +38,7 @@ _WRITER_FAILED = "States.ResultWriterFailed"
 # AWS runs up to 10,000; more than this at once gains nothing on one machine.
 _MOST_AT_ONCE = 1000
 _INSERTS, _CHANGES = 1, 2
-_PUT_OBJECT = "arn:aws:states:::aws-sdk:s3:putObject"
+_PUT_OBJECT = "arn:aws:states:::s3:putObject"
 _UPDATABLE = {
     "maxConcurrency": "max_concurrency",
     "toleratedFailurePercentage": "tolerated_failure_percentage",

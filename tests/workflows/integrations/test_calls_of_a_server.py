@@ -84,8 +84,8 @@ def bucket(server: ComposedServer) -> str:
 @pytest.mark.parametrize(
     ("body", "content"),
     [
-        ("text data", "text data"),
-        ("", ""),
+        ("text data", '"text data"'),
+        ("", '""'),
         ({"Dict": ["Value"]}, '{"Dict":["Value"]}'),
         (["List", "Data"], '["List","Data"]'),
         (False, "false"),
@@ -96,6 +96,7 @@ def test_objects_are_written_and_read(run: Run, bucket: str, body: Any, content:
     put = run("aws-sdk:s3:putObject", {"Bucket": bucket, "Key": "k", "Body": body})
     got = run("aws-sdk:s3:getObject", {"Bucket": bucket, "Key": "k"})
     assert got["Body"] == content
+    assert put.keys() == {"ETag", "ServerSideEncryption"}
     assert (got["ETag"], got["ContentLength"]) == (put["ETag"], len(content))
     assert got["Metadata"] == {}
     assert got["LastModified"].endswith("Z")

@@ -198,6 +198,29 @@ class TestFunctions:
         await integrations.start(task("lambda:invoke", {"FunctionName": "f", "Payload": None}))
         assert invoke.request()["Payload"] == b"{}"
 
+    @pytest.mark.parametrize(
+        ("payload", "sent"),
+        [
+            ("null", b"null"),
+            ('"a text"', b'"a text"'),
+            ('{"a": 1}', b'{"a": 1}'),
+            ("a text", b'"a text"'),
+            ("", b'""'),
+            ({"a": "null"}, b'{"a":"null"}'),
+        ],
+    )
+    async def test_a_payload_that_is_json_as_text_is_sent_as_it_is(
+        self,
+        integrations: ServiceIntegrations,
+        invoke: Recorded,
+        task: Task,
+        payload: Any,
+        sent: bytes,
+    ) -> None:
+        invoke.answer("lambda", "Invoke", {"StatusCode": 200, "Payload": b"{}"})
+        await integrations.start(task("lambda:invoke", {"FunctionName": "f", "Payload": payload}))
+        assert invoke.request()["Payload"] == sent
+
     async def test_a_log_tail_comes_beside_the_payload(
         self, integrations: ServiceIntegrations, invoke: Recorded, task: Task
     ) -> None:

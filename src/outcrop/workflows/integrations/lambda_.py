@@ -2,6 +2,7 @@
 
 import base64
 import json
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -56,7 +57,14 @@ async def invoke_arn(calls: Calls, task: TaskCall) -> Any:
 
 
 def _payload(value: Any) -> bytes:
-    return b"{}" if value is None else compact(value).encode()
+    """Return what a function receives: a text that is JSON as it is, anything else as its JSON."""
+    if value is None:
+        return b"{}"
+    if isinstance(value, str):
+        with suppress(ValueError):
+            json.loads(value)
+            return value.encode()
+    return compact(value).encode()
 
 
 def _client_context(value: Any) -> str:

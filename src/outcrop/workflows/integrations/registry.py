@@ -56,6 +56,8 @@ _REQUIRED = {
 }
 # As readers and writers of Map states spell them, which are no aws-sdk resources but work as those.
 _PLAIN_S3 = frozenset({"getObject", "putObject", "listObjectsV2"})
+# What S3 tells of its own accord and AWS's SDK task leaves out.
+_UNASKED = ("ChecksumCRC64NVME", "ChecksumType")
 
 
 class ServiceIntegrations:
@@ -153,9 +155,22 @@ class ServiceIntegrations:
         operation = service.operations[resource.action]
         model = service_models.load(service.name).operation(operation).model
         request = to_request(model.input_shape, call.arguments, [])
+        if resource.kind == "sdk" and model.has_streaming_input:
+            _write_body_as_json(model.input_shape.serialization["payload"], request, call)
         target = Target(service.name, service.label)
         result = dict(await self._calls.call(call, target, operation, request, at))
-        return to_output(model.output_shape, await _held(model, result))
+        output = to_output(model.output_shape, await _held(model, result))
+        if not any(name.startswith("Checksum") for name in call.arguments or ()):
+            for name in _UNASKED:
+                output.pop(name, None)
+        return output
+
+
+def _write_body_as_json(name: str, request: dict[str, Any], call: TaskCall) -> None:
+    """Put a body that is a text into a request as the JSON text, with its quotes, that AWS sends."""
+    given = call.arguments.get(name)
+    if isinstance(given, str):
+        request[name] = compact(given).encode()
 
 
 def _is_sdk(resource: Resource) -> bool:
