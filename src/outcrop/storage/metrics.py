@@ -59,6 +59,7 @@ class Figures:
 
     Attributes:
         spread: value to three digits → samples; None where the values themselves are not known.
+        is_coarse: the values have two digits, since there were too many different ones.
     """
 
     samples: float = 0.0
@@ -66,6 +67,7 @@ class Figures:
     lowest: float = float("inf")
     highest: float = float("-inf")
     spread: dict[float, float] | None = field(default_factory=dict)
+    is_coarse: bool = False
 
     def add(self, value: float, samples: float = 1.0) -> None:
         """Add one value, so many times."""
@@ -74,10 +76,10 @@ class Figures:
         self.lowest = min(self.lowest, value)
         self.highest = max(self.highest, value)
         if self.spread is not None:
-            rounded = float(f"{value:.3g}")
+            rounded = float(f"{value:.2g}" if self.is_coarse else f"{value:.3g}")
             self.spread[rounded] = self.spread.get(rounded, 0.0) + samples
-            if len(self.spread) > _MOST_VALUES:
-                self.spread = _coarser(self.spread)
+            if not self.is_coarse and len(self.spread) > _MOST_VALUES:
+                self.spread, self.is_coarse = _coarser(self.spread), True
 
     def merge(self, other: "Figures") -> None:
         """Add the values of another time."""

@@ -340,3 +340,20 @@ def test_a_user_may_put_into_the_namespaces_that_a_condition_names(
         put(client, f"{namespace}-other", {"MetricName": "M", "Value": 1})
 
     assert refused.value.response["Error"]["Code"].startswith("AccessDenied")
+
+
+def test_of_many_different_values_percentiles_are_told_to_two_digits(
+    server: ComposedServer, cloudwatch: Any, namespace: str, moment: datetime
+) -> None:
+    for number in range(1, 1001):
+        server.platform.metrics.count(
+            namespace, "M", {}, number, region=REGION, timestamp_ms=int(moment.timestamp() * 1000)
+        )
+    server.platform.metrics.settle()
+    statistics = ["Sum", "Maximum", "SampleCount"]
+    (point,) = ask(
+        cloudwatch, namespace, moment, Statistics=statistics, ExtendedStatistics=["p50", "p90"]
+    )
+    assert (point["SampleCount"], point["Sum"], point["Maximum"]) == (1000, 500_500, 1000)
+    assert point["ExtendedStatistics"]["p50"] == pytest.approx(500, rel=0.05)
+    assert point["ExtendedStatistics"]["p90"] == pytest.approx(900, rel=0.05)
