@@ -595,6 +595,42 @@ async def test_a_map_whose_items_are_none_failed_without_having_been_entered(
     assert events[4]["evaluationFailedEventDetails"]["location"] == "Items"
 
 
+@pytest.mark.parametrize(
+    ("fields", "location"),
+    [
+        ({"Type": "Pass", "Output": "{% $none %}"}, "Output"),
+        ({"Type": "Pass", "Assign": {"a": "{% $none %}"}}, "Assign/a"),
+        ({"Type": "Task", "Resource": FUNCTION, "Arguments": "{% $none %}"}, "Arguments"),
+        ({"Type": "Wait", "Seconds": "{% $none %}"}, "Seconds"),
+    ],
+)
+async def test_an_expression_that_fails_at_once_refers_to_what_came_before_its_state(
+    room: EngineRoom, fields: dict[str, Any], location: str
+) -> None:
+    definition = {
+        "QueryLanguage": "JSONata",
+        "StartAt": "First",
+        "States": {"First": {"Type": "Pass", "Next": "Second"}, "Second": {**fields, "End": True}},
+    }
+    record = await room.run(definition)
+    events = await room.events(record.arn)
+    assert chain(events)[4:] == [("EvaluationFailed", 3), ("ExecutionFailed", 5)]
+    assert events[4]["evaluationFailedEventDetails"]["location"] == location
+
+
+async def test_an_expression_that_fails_after_a_task_refers_to_the_task(room: EngineRoom) -> None:
+    definition = machines.one_state(
+        Type="Task", QueryLanguage="JSONata", Resource=FUNCTION, Arguments={}, Output="{% $none %}"
+    )
+    record = await room.run(definition)
+    events = await room.events(record.arn)
+    assert chain(events)[4:] == [
+        ("LambdaFunctionSucceeded", 4),
+        ("EvaluationFailed", 5),
+        ("ExecutionFailed", 6),
+    ]
+
+
 async def test_a_moment_that_is_none_fails_the_evaluation_of_a_wait(room: EngineRoom) -> None:
     definition = machines.one_state(
         Type="Wait", QueryLanguage="JSONata", Timestamp="{% $states.input %}"

@@ -440,12 +440,11 @@ class _Children:
 
 
 def _items_of(frame: Frame, visit: Visit, state: MapState, effective: Any) -> list[Any]:
-    """Return a Map's items; where JSONata finds none, AWS tells of a Map that failed without having been entered."""
+    """Return a Map's items; where JSONata finds none, AWS tells of a Map that failed."""
     try:
         return data_flow.map_items(state, effective, frame.scope(visit))
     except StatesError as error:
-        if error.is_evaluation:
-            frame.previous, visit.has_started = visit.before_id, True
+        visit.has_started |= error.is_evaluation
         raise
 
 

@@ -229,6 +229,9 @@ def failure_from(frame: Frame, visit: Visit, error: StatesError) -> StateFailed:
         if error.location:
             details["location"] = error.location
         details["state"] = error.state or visit.state.name
+        if frame.previous == visit.entered_id:
+            # AWS refers to what came before the state where it has come no further.
+            frame.previous = visit.before_id
         frame.emit("EvaluationFailed", details)
     return StateFailed(error.error, cause, frame.previous)
 
