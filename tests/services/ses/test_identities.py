@@ -168,9 +168,24 @@ def test_policies_of_an_identity_are_kept_as_written(ses: Any, verified: Callabl
     assert ses.list_identity_policies(Identity=address)["PolicyNames"] == ["own"]
     found = ses.get_identity_policies(Identity=address, PolicyNames=["own", "other"])["Policies"]
     assert found == {"own": policy}
-    ses.delete_identity_policy(Identity=address, PolicyName="own")
+    assert ses.list_identity_policies(Identity=arn)["PolicyNames"] == ["own"]
+    ses.delete_identity_policy(Identity=arn, PolicyName="own")
     assert ses.list_identity_policies(Identity=address)["PolicyNames"] == []
     assert (
         refuse(ses.put_identity_policy, Identity=address, PolicyName="own", Policy="{}")[0]
         == "InvalidPolicy"
     )
+
+
+def test_options_of_delivery_are_told_once_they_were_given(ses: Any, sesv2: Any) -> None:
+    name = f"set-{uuid4()}"
+    sesv2.create_configuration_set(ConfigurationSetName=name)
+    assert "DeliveryOptions" not in sesv2.get_configuration_set(ConfigurationSetName=name)
+    asked = {"ConfigurationSetName": name, "ConfigurationSetAttributeNames": ["deliveryOptions"]}
+    assert "DeliveryOptions" not in ses.describe_configuration_set(**asked)
+    sesv2.put_configuration_set_delivery_options(ConfigurationSetName=name, TlsPolicy="REQUIRE")
+    found = sesv2.get_configuration_set(ConfigurationSetName=name)
+    assert found["DeliveryOptions"] == {"TlsPolicy": "REQUIRE"}
+    assert ses.describe_configuration_set(**asked)["DeliveryOptions"] == {"TlsPolicy": "Require"}
+    sesv2.put_configuration_set_delivery_options(ConfigurationSetName=name)
+    assert "DeliveryOptions" not in sesv2.get_configuration_set(ConfigurationSetName=name)

@@ -51,8 +51,8 @@ def describe_configuration_set(request: Mapping[str, Any], context: Context) -> 
                 "ReputationMetricsEnabled", False
             ),
         }
-    if "deliveryOptions" in asked:
-        policy = options.get("DeliveryOptions", {}).get("TlsPolicy", "OPTIONAL")
+    policy = options.get("DeliveryOptions", {}).get("TlsPolicy")
+    if "deliveryOptions" in asked and policy is not None:
         found["DeliveryOptions"] = {"TlsPolicy": policy.capitalize()}
     if "eventDestinations" in asked:
         found["EventDestinations"] = []

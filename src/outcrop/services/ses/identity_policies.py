@@ -27,7 +27,7 @@ def put_identity_policy(request: Mapping[str, Any], context: Context) -> dict[st
     text, name = request["Policy"], request["PolicyName"]
     check_policy(text)
     with context.platform.database.write(durable=True) as connection:
-        row = _required(mail.identity(connection, context.region, _name(request)), request)
+        row = _required(mail.identity(connection, context.region, _name(request, context)), request)
         policies = {**row.policies, name: text}
         if len(policies) > _MOST_POLICIES:
             raise InvalidParameterValue(f"An identity can have {_MOST_POLICIES} policies.")
@@ -54,7 +54,7 @@ def list_identity_policies(request: Mapping[str, Any], context: Context) -> dict
 def delete_identity_policy(request: Mapping[str, Any], context: Context) -> dict[str, Any]:
     """Take a policy off an identity; one that it does not have is no error."""
     with context.platform.database.write(durable=True) as connection:
-        row = mail.identity(connection, context.region, _name(request))
+        row = mail.identity(connection, context.region, _name(request, context))
         if row is not None and request["PolicyName"] in row.policies:
             left = {
                 name: text for name, text in row.policies.items() if name != request["PolicyName"]
@@ -77,9 +77,11 @@ def check_policy(text: str) -> None:
         raise InvalidPolicy(str(error)) from None
 
 
-def _name(request: Mapping[str, Any]) -> str:
+def _name(request: Mapping[str, Any], context: Context) -> str:
+    """Return the name of an identity, which these operations also take by its ARN."""
+    prefix = identities.identity_arn(context.region, context.account_id, "")
     with worded():
-        return identities.name_of(request["Identity"])
+        return identities.name_of(request["Identity"].removeprefix(prefix))
 
 
 def _required(row: IdentityRow | None, request: Mapping[str, Any]) -> IdentityRow:
@@ -90,5 +92,5 @@ def _required(row: IdentityRow | None, request: Mapping[str, Any]) -> IdentityRo
 
 def _policies(request: Mapping[str, Any], context: Context) -> dict[str, str]:
     with context.platform.database.read() as connection:
-        row = mail.identity(connection, context.region, _name(request))
+        row = mail.identity(connection, context.region, _name(request, context))
     return {} if row is None else row.policies

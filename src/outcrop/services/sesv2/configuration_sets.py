@@ -73,7 +73,6 @@ def get_configuration_set(request: Mapping[str, Any], context: Context) -> dict[
     return {
         "ConfigurationSetName": row.name,
         **options,
-        "DeliveryOptions": {"TlsPolicy": "OPTIONAL", **options.get("DeliveryOptions", {})},
         "ReputationOptions": {
             "ReputationMetricsEnabled": False,
             **options.get("ReputationOptions", {}),
