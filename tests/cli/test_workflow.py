@@ -65,6 +65,10 @@ def layout(server: RunningServer) -> Layout:
     assert deployed.exit_code == 0, deployed.output
     confirmed = CliRunner().invoke(app, ["outbox", "confirm", SENDER, "--home", str(server.home)])
     assert confirmed.exit_code == 0, confirmed.output
+    return deployment(server)
+
+
+def deployment(server: RunningServer) -> Layout:
     return Layout(Caller.of_server(find_server(server.home)), NAME, SENDER)
 
 
@@ -246,14 +250,24 @@ def test_a_loser_is_deleted_and_its_report_mailed(server: RunningServer, layout:
 def test_a_failed_evaluation_takes_the_throughput_back_and_says_why(
     server: RunningServer, layout: Layout
 ) -> None:
-    held_out = lines("heldout.jsonl", 3) + b'{"prompt": "no completion"}\n'
+    endless = json.dumps({"prompt": "word " * 20_000, "completion": "yes"}).encode() + b"\n"
+    held_out = lines("heldout.jsonl", 3) + endless
     execution = start(layout, "broken", lines("train.jsonl", 16), held_out)
     described = ended(execution)
     assert (described["status"], described["error"]) == ("FAILED", "EvaluationFailed")
-    assert "line 4" in described["cause"]
+    assert described["cause"].startswith("1 of 4 questions have no answer: ")
     assert "Delete throughput after failure" in execution.states_entered()
     assert throughputs(layout, "broken") == []
     assert len(mails(server, "broken: failed")) == 1
+
+
+def test_held_out_data_that_is_wrong_is_refused_before_training(layout: Layout) -> None:
+    held_out = lines("heldout.jsonl", 3) + b'{"prompt": "no completion"}\n'
+    execution = start(layout, "refused", lines("train.jsonl", 16), held_out)
+    described = ended(execution)
+    assert (described["status"], described["error"]) == ("FAILED", "PreparationFailed")
+    assert "heldout.jsonl, line 4: " in described["cause"]
+    assert "Train" not in execution.states_entered()
 
 
 def test_failed_training_ends_the_run_with_the_jobs_reason(
@@ -363,3 +377,36 @@ def test_removing_keeps_data_unless_told_and_leaves_nothing_else(server: Running
     assert emptied.exit_code == 0, emptied.output
     status = CliRunner().invoke(app, ["workflow", "status", *words])
     assert status.stdout.count("missing") == 11
+
+
+@pytest.mark.slow
+def test_a_server_killed_on_the_way_finishes_the_run_with_one_mail(tmp_path: Path) -> None:
+    server = RunningServer(tmp_path / "home", {"OUTCROP_FUNCTION_ISOLATION": "available"}).start()
+    try:
+        flags = ["--sender", SENDER, "--recipient", RECIPIENT]
+        assert workflow(server, "deploy", *flags).exit_code == 0
+        confirm = ["outbox", "confirm", SENDER, "--home", str(server.home)]
+        assert CliRunner().invoke(app, confirm).exit_code == 0
+        execution = start(
+            deployment(server), "killed", lines("train.jsonl", 16), lines("heldout.jsonl", 8)
+        )
+        arn = execution.arn
+        for state in ("Train", "Look at throughput", "Evaluate", "Report"):
+            deadline = time.monotonic() + END_SECONDS
+            while state not in execution.states_entered():
+                assert time.monotonic() < deadline, execution.states_entered()
+                time.sleep(0.05)
+            server.kill()
+            server.start()
+            execution = runs.Execution(deployment(server), arn)
+        described = ended(execution)
+        assert described["status"] == "SUCCEEDED", described
+        assert execution.questions_answered() == (16, 16)
+        assert len(mails(server, "killed: no difference")) == 1
+        assert throughputs(deployment(server), "killed") == []
+        entered = execution.states_entered()
+        repeatable = {"Look at throughput", "Throughput ready?", "Wait for throughput"}
+        once = [state for state in entered if state not in repeatable]
+        assert len(once) == len(set(once)), entered
+    finally:
+        server.stop()

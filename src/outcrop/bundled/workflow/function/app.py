@@ -7,7 +7,7 @@ product that they import, under a name of their own, so that nothing of the prod
 from collections.abc import Mapping
 from typing import Any
 
-from outcrop.bundled.workflow.function.preparation import prepare
+from outcrop.bundled.workflow.function.preparation import limit, prepare
 from outcrop.bundled.workflow.function.reporting import report
 from outcrop.bundled.workflow.function.scoring import score
 
@@ -17,7 +17,7 @@ def _check(_event: Mapping[str, Any]) -> dict[str, Any]:
     return {"Ready": True}
 
 
-_STEPS = {"Check": _check, "Prepare": prepare, "Score": score, "Report": report}
+_STEPS = {"Check": _check, "Prepare": prepare, "Limit": limit, "Score": score, "Report": report}
 
 
 def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:

@@ -20,8 +20,7 @@ def prepare(event: Mapping[str, Any]) -> dict[str, Any]:
     """Write the questions as the items of a Map, and return where they are.
 
     Args:
-        event: HeldOutData (URI), Bucket and Prefix (where to write), ModelId (of the base), MeasureLoss; AnswerTokens,
-            the most tokens of an answer, may be left out.
+        event: HeldOutData (URI), Bucket and Prefix (where to write), MeasureLoss.
 
     Raises:
         DatasetError: a line is wrong.
@@ -34,22 +33,31 @@ def prepare(event: Mapping[str, Any]) -> dict[str, Any]:
         raise ValueError(
             f"{event['HeldOutData']} holds {len(records)} examples: at least 2 are compared"
         )
-    limit = event.get("AnswerTokens") or _answer_tokens(records, event["ModelId"])
     items = [
-        _item(index, record, limit, measure_loss=bool(event.get("MeasureLoss")))
+        _item(index, record, measure_loss=bool(event.get("MeasureLoss")))
         for index, record in enumerate(records)
     ]
     key = f"{event['Prefix']}questions.json"
     objects.write_json(event["Bucket"], key, items)
-    return {"Key": key, "Count": len(items), "AnswerTokens": limit}
+    return {"Key": key, "Count": len(items)}
 
 
-def _item(index: int, record: Record, limit: int, *, measure_loss: bool) -> dict[str, Any]:
+def limit(event: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how many tokens an answer may have: those of the longest reference and some room, for both models.
+
+    Args:
+        event: Bucket and Questions (key), ModelId (of the base), and AnswerTokens, which is taken as it is unless 0.
+    """
+    if event["AnswerTokens"]:
+        return {"AnswerTokens": event["AnswerTokens"]}
+    questions = objects.read_json(event["Bucket"], event["Questions"])
+    tokens = _most_tokens([item["Reference"] for item in questions], event["ModelId"])
+    return {"AnswerTokens": round(tokens * _ANSWER_ROOM) + _ANSWER_FLOOR_TOKENS}
+
+
+def _item(index: int, record: Record, *, measure_loss: bool) -> dict[str, Any]:
     """Return one question, spelled as the States Language spells what it hands to Converse and InvokeModel."""
-    ask: dict[str, Any] = {
-        "Messages": [_turn(turn) for turn in record.messages[:-1]],
-        "InferenceConfig": {"MaxTokens": limit, "Temperature": 0},
-    }
+    ask: dict[str, Any] = {"Messages": [_turn(turn) for turn in record.messages[:-1]]}
     if record.system is not None:
         ask["System"] = [{"Text": record.system}]
     item: dict[str, Any] = {"Index": index, "Reference": record.completion, "Ask": ask}
@@ -64,18 +72,17 @@ def _turn(turn: Mapping[str, str]) -> dict[str, Any]:
     return {"Role": turn["role"], "Content": [{"Text": turn["content"]}]}
 
 
-def _answer_tokens(records: Sequence[Record], model: str) -> int:
-    """Return how long an answer may get: the longest reference and some room, the same for both models."""
-    sizes = {record.completion: len(record.completion.encode()) for record in records}
+def _most_tokens(references: Sequence[str], model: str) -> int:
+    """Return the tokens of the longest reference, at most a few too many."""
+    sizes = {reference: len(reference.encode()) for reference in references}
     longest = sorted(sizes, key=lambda text: (-sizes[text], text))[:_COUNTED]
     from botocore.exceptions import ClientError
 
     runtime = objects.client("bedrock-runtime")
     try:
-        tokens = max(_count(runtime, model, text) for text in longest)
+        return max(_count(runtime, model, text) for text in longest)
     except ClientError:  # not every model counts tokens
-        tokens = sizes[longest[0]] // _BYTES_PER_TOKEN
-    return round(tokens * _ANSWER_ROOM) + _ANSWER_FLOOR_TOKENS
+        return sizes[longest[0]] // _BYTES_PER_TOKEN
 
 
 def _count(runtime: Any, model: str, text: str) -> int:
