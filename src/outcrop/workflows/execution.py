@@ -78,11 +78,10 @@ class Execution:
                 "StartTime": iso_time(row.started_us),
                 "Name": row.name,
                 "RoleArn": revision.role_arn,
+                "RedriveCount": row.redrive_count,
             },
             "StateMachine": {"Id": revision.arn, "Name": revision.name},
         }
-        if row.type == "STANDARD":
-            self.context["Execution"]["RedriveCount"] = row.redrive_count
         if row.redriven_us is not None:
             self.context["Execution"]["RedriveTime"] = iso_time(row.redriven_us)
 

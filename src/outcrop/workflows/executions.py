@@ -145,6 +145,8 @@ class Executions:
         """
         await self.engine.prepare()
         execution = self.engine.begin(self._row(request), request.revision)
+        # Of all executions these alone are not told how often they were redriven.
+        del execution.context["Execution"]["RedriveCount"]
         await execution.ended
         return _record(execution.row)
 

@@ -272,6 +272,23 @@ def test_an_express_machine_answers_with_its_result(
         config=Config(inject_host_prefix=False, retries={"total_max_attempts": 1}),
     )
     express = make(type="EXPRESS")["stateMachineArn"]
+    told = make(
+        type="EXPRESS",
+        definition={
+            "StartAt": "Tell",
+            "States": {
+                "Tell": {"Type": "Pass", "Parameters": {"it.$": "$$.Execution"}, "End": True}
+            },
+        },
+    )["stateMachineArn"]
+    context = unprefixed.start_sync_execution(stateMachineArn=told)
+    assert set(json.loads(context["output"])["it"]) == {
+        "Id",
+        "Input",
+        "StartTime",
+        "Name",
+        "RoleArn",
+    }
     answer = unprefixed.start_sync_execution(stateMachineArn=express, input='{"a": 1}')
 
     assert answer["status"] == "SUCCEEDED"
@@ -283,6 +300,8 @@ def test_an_express_machine_answers_with_its_result(
         stateMachineArn=make(type="EXPRESS", definition=FAIL)["stateMachineArn"]
     )
     assert (failed["status"], failed["error"]) == ("FAILED", "Broken")
+    assert failed["outputDetails"] == {"included": True}
+    assert "output" not in failed
     standard = make()["stateMachineArn"]
     not_supported = (
         "StateMachineTypeNotSupported",

@@ -130,6 +130,21 @@ def test_a_level_of_errors_leaves_the_rest_and_data_out(
     assert message["details"] == {"error": "Broken", "cause": "as asked"}
 
 
+def test_an_express_execution_that_nobody_waits_for_has_a_count_of_redrives(
+    server: ComposedServer, client: Any, make: MakeMachine, group: str
+) -> None:
+    definition = {
+        "StartAt": "Tell",
+        "States": {"Tell": {"Type": "Pass", "Parameters": {"it.$": "$$.Execution"}, "End": True}},
+    }
+    machine = make(
+        type="EXPRESS", definition=definition, loggingConfiguration=to_group(group, "ALL")
+    )["stateMachineArn"]
+    client.start_execution(stateMachineArn=machine)
+    messages = logged(server, group, "ExecutionSucceeded")
+    assert json.loads(messages[-1]["details"]["output"])["it"]["RedriveCount"] == 0
+
+
 def test_executions_are_counted_by_machine_and_end(
     server: ComposedServer, client: Any, make: MakeMachine
 ) -> None:

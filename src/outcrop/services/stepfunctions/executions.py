@@ -72,8 +72,10 @@ async def start_sync_execution(request: Mapping[str, Any], context: Context) -> 
     record = await context.platform.executions.start_sync(prepared)
     stopped_us = record.started_us if record.stopped_us is None else record.stopped_us
     taken = max(1, math.ceil((stopped_us - record.started_us) / 1000 / _BILLED_MILLISECONDS))
+    with_data = request.get("includedData") != descriptions.WITHOUT_DATA
     return {
-        **_data(record, with_data=request.get("includedData") != descriptions.WITHOUT_DATA),
+        **_data(record, with_data=with_data),
+        "outputDetails": {"included": with_data},  # also where there is no output
         "executionArn": record.arn,
         "stateMachineArn": record.machine_arn,
         "name": record.name,
