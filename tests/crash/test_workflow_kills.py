@@ -65,16 +65,19 @@ class Disturbed:
     chosen: random.Random
     kills: list[str] = field(default_factory=list)
 
-    def run(self, name: str, kills: int) -> Outcome:
-        """Run it once, with up to so many kills; return what came of it."""
+    def run(self, name: str, kills: int, since: str = "Tune") -> Outcome:
+        """Run it once, with up to so many kills since it entered a state; return what came of it."""
         workflow = self.workflow
         earlier = len(verdicts(workflow))
         execution = workflow.start(name, learning_rate=RATE, epochs=EPOCHS)
+        while kills and since not in entered(workflow.history(execution)):
+            assert workflow.describe(execution)["status"] == "RUNNING", (since, self.kills)
+            time.sleep(0.1)
         for _ in range(kills):
             time.sleep(self.chosen.uniform(0.0, LONGEST_PAUSE_SECONDS))
             if workflow.describe(execution)["status"] != "RUNNING":
                 break
-            self.kill(state_of(workflow.history(execution)))
+            self.kill(entered(workflow.history(execution))[-1])
         described = workflow.wait(execution)
         assert described["status"] == "SUCCEEDED", (described, self.kills)
         output = json.loads(described["output"])
@@ -191,7 +194,8 @@ def test_workflows_outlive_thirty_kills(
     runs = 0
     while len(disturbed.kills) < 30:
         runs += 1
-        outcome = disturbed.run(f"thirty-kills-{runs}", kills=MOST_KILLS_OF_A_RUN)
+        since = disturbed.chosen.choice(["Tune", "Serve", "Compare"])
+        outcome = disturbed.run(f"thirty-kills-{runs}", MOST_KILLS_OF_A_RUN, since)
         assert outcome == undisturbed, disturbed.kills
 
 
@@ -226,10 +230,9 @@ def name_of(event: Event) -> str:
     return str(details.get("name", ""))
 
 
-def state_of(events: list[Event]) -> str:
-    """Return the state that an execution entered last."""
-    entered = [name_of(event) for event in events if event["type"].endswith("StateEntered")]
-    return entered[-1] if entered else "nothing yet"
+def entered(events: list[Event]) -> list[str]:
+    """Return the states that an execution has entered, in order."""
+    return [name_of(event) for event in events if event["type"].endswith("StateEntered")]
 
 
 def verdicts(workflow: CustomizationWorkflow) -> list[str]:
