@@ -148,7 +148,7 @@ def undisturbed(workflow: CustomizationWorkflow) -> Outcome:
 
 @pytest.fixture
 def lingering(workflow: CustomizationWorkflow) -> Iterator[None]:
-    workflow.let_judge_linger(3.0)
+    workflow.let_judge_linger(2.0)
     yield
     workflow.let_judge_linger(0.0)
 
