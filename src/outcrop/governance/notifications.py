@@ -157,10 +157,10 @@ class Notifications:
         assert self._woken is not None
         while not self._is_closing:
             self._woken.clear()
-            following = await asyncio.to_thread(self._take_due)
+            # As it is now: what ends while the rows are read may be among them, and must not begin again.
+            following = await asyncio.to_thread(self._take_due, frozenset(self._under_way))
             for row in following[0]:
-                if row.id not in self._under_way:
-                    self._under_way[row.id] = asyncio.create_task(self._deliver(row))
+                self._under_way[row.id] = asyncio.create_task(self._deliver(row))
             if not self._under_way and following[1] is None and not self._woken.is_set():
                 return
             timeout = _LONGEST_WAIT_SECONDS
@@ -173,13 +173,13 @@ class Notifications:
             except TimeoutError:
                 continue
 
-    def _take_due(self) -> tuple[list[DeliveryRow], int | None]:
+    def _take_due(self, under_way: frozenset[str]) -> tuple[list[DeliveryRow], int | None]:
         """Return what is due and not under way, and when the next one will be."""
-        busy = len(self._under_way)
+        busy = len(under_way)
         with self._database.read() as connection:
             rows = topics.due_deliveries(connection, now_us(self._clock), busy + _AT_ONCE)
-            following = topics.next_delivery_us(connection, tuple(self._under_way))
-        free = [row for row in rows if row.id not in self._under_way]
+            following = topics.next_delivery_us(connection, tuple(under_way))
+        free = [row for row in rows if row.id not in under_way]
         return free[: max(_AT_ONCE - busy, 0)], following
 
     async def _deliver(self, row: DeliveryRow) -> None:
