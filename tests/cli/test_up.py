@@ -19,6 +19,7 @@ FLAG_NAMES = {"model_alias": "model_aliases", "function_image": "function_images
 WITHOUT_FLAG = {
     "vault_token",
     "object_store_secret_access_key",
+    "smtp_url",
 }  # the list of processes shows flags to everybody
 
 

@@ -270,6 +270,7 @@ def test_held_out_data_that_is_wrong_is_refused_before_training(layout: Layout) 
     assert "Train" not in execution.states_entered()
 
 
+@pytest.mark.slow
 def test_failed_training_ends_the_run_with_the_jobs_reason(
     server: RunningServer, layout: Layout
 ) -> None:
@@ -281,6 +282,7 @@ def test_failed_training_ends_the_run_with_the_jobs_reason(
     assert len(mails(server, "untrained: failed")) == 1
 
 
+@pytest.mark.slow
 def test_runs_can_be_started_from_files_and_left_alone(
     server: RunningServer, layout: Layout, tmp_path: Path
 ) -> None:

@@ -153,6 +153,7 @@ def lingering(workflow: CustomizationWorkflow) -> Iterator[None]:
     workflow.let_judge_linger(0.0)
 
 
+@pytest.mark.slow
 def test_the_workflow_outlives_kills(workflow: CustomizationWorkflow, undisturbed: Outcome) -> None:
     disturbed = Disturbed(workflow, random.Random(23))
 

@@ -89,6 +89,7 @@ def test_the_aws_cli_example_runs_from_upload_to_delete(
     assert_nothing_is_left(example_server)
 
 
+@pytest.mark.slow
 def test_the_aws_cli_example_of_a_workflow_runs_and_leaves_nothing(
     example_server: RunningServer,
 ) -> None:

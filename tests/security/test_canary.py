@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -32,7 +33,9 @@ FORMS = [CANARY.encode()] + [
 def sightings(home: Path) -> list[str]:
     """Return the files under a home that hold the canary in clear."""
     found = []
-    for path in home.rglob("*"):
+    # Unlike rglob, walk goes on where a folder is gone meanwhile.
+    paths = [Path(folder, name) for folder, _, names in os.walk(home) for name in names]
+    for path in paths:
         try:
             content = path.read_bytes() if path.is_file() else b""
         except OSError:

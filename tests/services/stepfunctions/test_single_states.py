@@ -282,7 +282,7 @@ def test_a_map_by_paths_shows_its_items(run: Run) -> None:
 def test_a_map_names_the_path_that_leads_to_no_array(run: Run) -> None:
     item = {"StartAt": "P", "States": {"P": {"Type": "Pass", "End": True}}}
     state = {"Type": "Map", "ItemsPath": "$$.Execution.Input", "ItemProcessor": item, "End": True}
-    context = {"Execution": {"Input": {"values": []}}}
+    context: dict[str, Any] = {"Execution": {"Input": {"values": []}}}
 
     answer = run(state, ["x"], context=context, mock=result_of([]))
     assert answer["status"] == "FAILED"
