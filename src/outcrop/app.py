@@ -192,6 +192,8 @@ def _serve_locked(  # noqa: PLR0915  # starts and stops every part
         await asyncio.to_thread(invocations.close)
         await asyncio.to_thread(platform.logs.close)
         await asyncio.to_thread(platform.metrics.close)
+        # Threads that nobody awaits any more may still read what is closed next.
+        await asyncio.get_running_loop().shutdown_default_executor()
         gateway.close()
         platform.audit.close()
         platform.objects.close()

@@ -24,6 +24,7 @@ from outcrop.governance.event_delivery import Undeliverable, deliver, is_bus, se
 from outcrop.governance.event_inputs import make_input
 from outcrop.governance.event_patterns import EventPattern, InvalidEventPattern, compile_pattern
 from outcrop.governance.event_schedules import parse_schedule
+from outcrop.governance.threads import Threads
 from outcrop.identity.directory import Directory
 from outcrop.storage import events as rows
 from outcrop.storage.database.engine import Database
@@ -92,6 +93,7 @@ class EventBus:
         self._woken = asyncio.Event()
         self._in_flight: dict[str, asyncio.Task[None]] = {}
         self._is_stopped = False
+        self._threads = Threads()
 
     def attach(
         self, invoke: Invoke, find_loop: Callable[[], asyncio.AbstractEventLoop | None]
@@ -118,6 +120,7 @@ class EventBus:
         for task in tasks:
             with suppress(asyncio.CancelledError):
                 await task
+        await self._threads.ended()
         self._task = None
 
     def put(  # noqa: PLR0913  # the members of an event
@@ -386,7 +389,7 @@ class EventBus:
         try:
             arn = Arn.parse(target["Arn"])
             if is_bus(arn):
-                await asyncio.to_thread(self._forward, row, arn)
+                await self._threads.call(self._forward, row, arn)
             else:
                 principal = session_of(
                     self._directory,
@@ -401,7 +404,7 @@ class EventBus:
         except Exception as error:  # noqa: BLE001  # whatever it was, the next attempt may do better
             if await self._put_off(row, error):
                 return
-        await asyncio.to_thread(self._remove, row.id)
+        await self._threads.call(self._remove, row.id)
 
     def _content(self, row: DeliveryRow) -> str:
         return self._keys.open(_KEY, row.sealed_content, row.id.encode()).decode()
@@ -430,7 +433,7 @@ class EventBus:
             self._give_up(row, f"it is too old, and the last attempt failed with: {error}")
             return False
         _log.info("event_delivery_failed", target=row.target["Arn"], reason=str(error))
-        await asyncio.to_thread(self._postpone, row.id, attempts, next_us)
+        await self._threads.call(self._postpone, row.id, attempts, next_us)
         return True
 
     def _give_up(self, row: DeliveryRow, reason: str) -> None:
@@ -455,7 +458,7 @@ class EventBus:
         with self._database.read() as connection:
             due = rows.due_rules(connection, now_us(self._clock))
         if due:
-            await asyncio.to_thread(self._fire_now, due)
+            await self._threads.call(self._fire_now, due)
 
     def _fire_now(self, due: Sequence[RuleRow]) -> None:
         now = now_us(self._clock)

@@ -21,6 +21,7 @@ from outcrop.aws.operation import Principal
 from outcrop.core.clock import Clock
 from outcrop.core.ids import request_id
 from outcrop.core.times import now_us
+from outcrop.governance.threads import Threads
 from outcrop.storage import topics
 from outcrop.storage.database.engine import Database
 from outcrop.storage.service_keys import ServiceKeys
@@ -103,6 +104,7 @@ class Notifications:
         self._runner: asyncio.Task[None] | None = None
         self._under_way: dict[str, asyncio.Task[None]] = {}
         self._is_closing = False
+        self._threads = Threads()
         # Made now, since messages are sealed inside of transactions, where no key can be made any more.
         service_keys.seal(_SERVICE, b"", b"")
 
@@ -143,6 +145,7 @@ class Notifications:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self._threads.ended()
 
     def _begin(self) -> None:
         if self._is_closing:
@@ -158,7 +161,7 @@ class Notifications:
         while not self._is_closing:
             self._woken.clear()
             # As it is now: what ends while the rows are read may be among them, and must not begin again.
-            following = await asyncio.to_thread(self._take_due, frozenset(self._under_way))
+            following = await self._threads.call(self._take_due, frozenset(self._under_way))
             for row in following[0]:
                 self._under_way[row.id] = asyncio.create_task(self._deliver(row))
             if not self._under_way and following[1] is None and not self._woken.is_set():
@@ -197,7 +200,7 @@ class Notifications:
                 log.warning(
                     "notification_given_up", subscription=row.subscription_arn, reason=str(failure)
                 )
-            await asyncio.to_thread(self._record, row, attempts, delay)
+            await self._threads.call(self._record, row, attempts, delay)
         except (
             Exception
         ):  # a full disk must not end the runner; the delivery stays and is tried again
@@ -226,7 +229,7 @@ class Notifications:
         if delivery.protocol == "lambda":
             await self._call_function(delivery)
         else:
-            await asyncio.to_thread(_post, delivery)
+            await self._threads.call(_post, delivery)
 
     async def _call_function(self, delivery: Delivery) -> None:
         principal = Principal(
