@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import ctypes
 import gc
-import importlib
 import pkgutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -21,7 +20,7 @@ from outcrop.core.times import now_us
 from outcrop.crypto.certificates import ensure_certificate
 from outcrop.functions.host import FunctionHost
 from outcrop.gateway.gateway import Gateway
-from outcrop.gateway.operations import Operations, collect_operations
+from outcrop.gateway.operations import OperationsOnDemand
 from outcrop.gateway.server import Listening, run_server
 from outcrop.governance.audit.recorder import Recorder
 from outcrop.governance.audit.retention import Retention
@@ -127,10 +126,12 @@ def serve(settings: Settings, *, on_started: Callable[[Listening], None] | None 
         home.unlock()
 
 
-def collect_services() -> Operations:
-    """Return the operations of every package in outcrop.services."""
+def collect_services() -> OperationsOnDemand:
+    """Return the operations of every package in outcrop.services; a package is named for its service."""
     names = [item.name for item in pkgutil.iter_modules(outcrop.services.__path__) if item.ispkg]
-    return collect_operations(importlib.import_module(f"outcrop.services.{name}") for name in names)
+    return OperationsOnDemand(
+        {name.rstrip("_").replace("_", "-"): f"outcrop.services.{name}" for name in names}
+    )
 
 
 def _serve_locked(  # noqa: PLR0915  # starts and stops every part

@@ -1,15 +1,19 @@
 """Collecting operations, and calls within the process."""
 
+import importlib
+import pkgutil
 import types
 
 import pytest
 
 from gateway import small_operations
 from gateway.conftest import Served
+from outcrop import services
+from outcrop.app import collect_services
 from outcrop.aws.errors import AccessDeniedException, ServiceError, ValidationException
 from outcrop.aws.operation import Principal, operation
 from outcrop.core.errors import ConfigurationError
-from outcrop.gateway.operations import collect_operations
+from outcrop.gateway.operations import OperationsOnDemand, collect_operations, services_of
 
 ROLE = Principal("AssumedRole", "arn:aws:sts::123456789012:assumed-role/r/job", "123456789012")
 
@@ -20,6 +24,23 @@ def test_marked_functions_are_found_and_others_are_not() -> None:
     assert not found["bedrock", "DeleteCustomModel"].only_reads
     assert found["s3", "PutObject"].is_async
     assert len(found) == 9
+
+
+def test_operations_on_demand_are_the_same_and_come_with_their_service_alone() -> None:
+    eager = collect_operations([small_operations])
+    lazy = OperationsOnDemand({"bedrock": "gateway.small_operations", "s3": "gateway.nowhere"})
+    assert services_of(lazy) == {"bedrock", "s3"}
+    assert lazy["bedrock", "GetCustomModel"] == eager["bedrock", "GetCustomModel"]
+    assert lazy.get(("bedrock", "ListCustomModels")) == eager.get(("bedrock", "ListCustomModels"))
+    assert lazy.get(("kms", "Encrypt")) is None
+    with pytest.raises(ModuleNotFoundError, match="nowhere"):
+        lazy.get(("s3", "GetBucketAcl"))
+
+
+def test_every_operation_lies_in_the_package_of_its_service() -> None:
+    names = [item.name for item in pkgutil.iter_modules(services.__path__) if item.ispkg]
+    packages = [importlib.import_module(f"outcrop.services.{name}") for name in names]
+    assert dict(collect_services()) == collect_operations(packages)
 
 
 @pytest.mark.parametrize("marks", [("s3:GetObject", "s3:GetObject"), ("GetObject",)])

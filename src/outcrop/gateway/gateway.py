@@ -10,7 +10,7 @@ from outcrop.config import Settings
 from outcrop.core.clock import Clock, SystemClock
 from outcrop.gateway.asgi import AsgiApp
 from outcrop.gateway.invoke import InProcessInvoke
-from outcrop.gateway.operations import Operations
+from outcrop.gateway.operations import Operation, services_of
 from outcrop.gateway.parts import CrossOrigin, OwnPage, Parts
 from outcrop.governance.audit.recorder import Recorder
 from outcrop.identity.authorization import Authorizer
@@ -42,7 +42,7 @@ class Gateway:
 
     def __init__(  # noqa: PLR0913  # the composition root names each of them
         self,
-        operations: Operations,
+        operations: Mapping[tuple[str, str], Operation],
         credentials: CredentialStore,
         platform: Any,  # the gateway hands it on and never looks inside
         settings: Settings,
@@ -60,7 +60,7 @@ class Gateway:
             1 if embedded else _DATABASE_SERVER_WRITERS, thread_name_prefix="writer"
         )
         self.invoke = InProcessInvoke()
-        names = {service for service, _ in operations} | set(services)
+        names = services_of(operations) | set(services)
         parts = Parts(
             router=Router(sorted(names), hosts={"localhost", settings.host}),
             operations=operations,
