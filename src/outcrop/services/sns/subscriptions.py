@@ -4,7 +4,6 @@ import hashlib
 import json
 import re
 import secrets
-import uuid
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,6 +12,7 @@ from sqlalchemy import Connection
 
 from outcrop.aws.errors import OperationNotBuilt
 from outcrop.aws.operation import operation
+from outcrop.core.ids import ordered_id
 from outcrop.core.times import now_us
 from outcrop.governance.mail.addresses import parse
 from outcrop.governance.mail.refusals import MailRefused
@@ -262,7 +262,8 @@ def _new(
     # A function of the account's own needs nobody's consent: its own policy says who may call it.
     needs_none = protocol == "lambda"
     return SubscriptionRow(
-        arn=f"{topic.arn}:{uuid.uuid4()}",
+        # Lists come in the order of ARNs, so that is the order of subscribing.
+        arn=f"{topic.arn}:{ordered_id(now)}",
         topic_arn=topic.arn,
         region=topic.region,
         protocol=protocol,
